@@ -1,0 +1,22 @@
+package units
+
+// Cluster identifies one cluster for all its life: cluster. It is created once. Epoch is raised only
+// by an operator who acknowledges that etcd was restored from an older snapshot.
+type Cluster struct {
+	ID     string `json:"id"`
+	Epoch  int64  `json:"epoch"`
+	Schema int    `json:"schema"`
+}
+
+// Clock is the leader's heartbeat and the base of cluster time: cluster/clock. N rises with each
+// write; a smaller one than was seen before means that etcd went back in time.
+type Clock struct {
+	N      int64 `json:"n"`
+	TimeMs int64 `json:"timeMs"` // cluster time, milliseconds since 1970
+}
+
+// Leader is the value of the leader's key.
+type Leader struct {
+	Name string `json:"name"`
+	API  string `json:"api,omitempty"`
+}

@@ -1,0 +1,25 @@
+package registry
+
+import "errors"
+
+// What can go wrong at the seam. Callers branch with errors.Is.
+var (
+	// ErrUnknownOutcome: no answer came to a write; it may have been applied, or be applied later.
+	ErrUnknownOutcome = errors.New("the outcome of the write is unknown")
+	// ErrUnavailable: no answer came to a read, a keepalive or a lease query. Try again.
+	ErrUnavailable = errors.New("etcd cannot be reached")
+	// ErrCompacted: the revision asked for is gone. Read anew.
+	ErrCompacted = errors.New("the revision has been compacted")
+	// ErrFutureRevision: the revision asked for does not exist yet; a sign that etcd went back.
+	ErrFutureRevision = errors.New("the revision lies in the future")
+	// ErrLeaseNotFound: the lease has ended or never was.
+	ErrLeaseNotFound = errors.New("the lease does not exist")
+	// ErrRefused: the server refused the request for good; nothing was written.
+	ErrRefused = errors.New("etcd refused the request")
+	// ErrNoSpace: etcd is over its quota; nothing was written.
+	ErrNoSpace = errors.New("etcd is out of space")
+	// ErrPermission: the credentials do not allow it; nothing was written.
+	ErrPermission = errors.New("etcd denied permission")
+	// ErrClosed: the watch was closed.
+	ErrClosed = errors.New("the watch was closed")
+)
