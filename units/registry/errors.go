@@ -22,4 +22,14 @@ var (
 	ErrPermission = errors.New("etcd denied permission")
 	// ErrClosed: the watch was closed.
 	ErrClosed = errors.New("the watch was closed")
+	// ErrKey: the text is no key of this cluster, or its identities are malformed.
+	ErrKey = errors.New("not a key")
+	// ErrUndecodable: the value under a key cannot be read. It harms that key's owner alone.
+	ErrUndecodable = errors.New("the value cannot be read")
+	// ErrStaleView: what is to be committed was planned on state older than the fence allows.
+	ErrStaleView = errors.New("the plan stands on state that is too old; read again")
+	// ErrNoTerm: there is no leadership to commit under.
+	ErrNoTerm = errors.New("not the leader")
+	// ErrRegressed: etcd went back in time, or is another cluster.
+	ErrRegressed = errors.New("etcd went back in time")
 )
