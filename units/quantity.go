@@ -90,11 +90,11 @@ func parseQuantity(text string, scale int) (n int64, problem string) {
 		return 0, badQuantity
 	}
 	mantissa := strings.TrimLeft(whole+fraction, "0")
-	if mantissa == "" {
-		return 0, "" // zero, whatever its sign and suffix
-	}
 	if negative {
 		return 0, "it is negative"
+	}
+	if mantissa == "" {
+		return 0, "" // zero, whatever its suffix
 	}
 	return scaled(mantissa, ten+scale-len(fraction), two)
 }
