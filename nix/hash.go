@@ -3,6 +3,7 @@ package nix
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -36,7 +37,7 @@ func (h Hash) String() string {
 // or base 64, and the SRI form "sha256-<base 64>".
 func ParseHash(s string) (Hash, error) {
 	if rest, ok := strings.CutPrefix(s, "sha256-"); ok {
-		return fixed(base64.StdEncoding.Strict().DecodeString(rest))
+		return fixed(decode64(rest))
 	}
 	rest, ok := strings.CutPrefix(s, "sha256:")
 	if !ok {
@@ -48,9 +49,17 @@ func ParseHash(s string) (Hash, error) {
 	case hex.EncodedLen(32):
 		return fixed(hex.DecodeString(rest))
 	case base64.StdEncoding.EncodedLen(32):
-		return fixed(base64.StdEncoding.Strict().DecodeString(rest))
+		return fixed(decode64(rest))
 	}
 	return Hash{}, fmt.Errorf("hash %q has a wrong length", clip(s))
+}
+
+// decode64 is strict: Go's decoder passes over line breaks, and two texts must not mean one value.
+func decode64(s string) ([]byte, error) {
+	if !printable(s) {
+		return nil, errors.New("base 64 holds a control character")
+	}
+	return base64.StdEncoding.Strict().DecodeString(s)
 }
 
 func fixed(b []byte, err error) (Hash, error) {

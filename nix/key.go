@@ -20,7 +20,7 @@ func ParsePublicKey(s string) (PublicKey, error) {
 	if !ok || !validKeyName(name) {
 		return PublicKey{}, fail(ErrInvalid, "", "public key %q is not of the form name:base64", clip(s))
 	}
-	b, err := base64.StdEncoding.Strict().DecodeString(text)
+	b, err := decode64(text)
 	if err != nil || len(b) != ed25519.PublicKeySize {
 		return PublicKey{}, fail(ErrInvalid, "",
 			"public key %q does not hold the 32 bytes of an ed25519 key in base64 (is it a secret key?)", clip(name))
@@ -72,7 +72,7 @@ func ParseSignature(s string) (Signature, error) {
 	if !ok || !validKeyName(name) {
 		return Signature{}, fail(ErrInvalid, "", "signature %q is not of the form name:base64", clip(s))
 	}
-	b, err := base64.StdEncoding.Strict().DecodeString(text)
+	b, err := decode64(text)
 	if err != nil || len(b) != ed25519.SignatureSize {
 		return Signature{}, fail(ErrInvalid, "", "signature by %q does not hold 64 bytes in base64", clip(name))
 	}
