@@ -6,7 +6,8 @@ import "errors"
 var (
 	// ErrUnknownOutcome: no answer came to a write; it may have been applied, or be applied later.
 	ErrUnknownOutcome = errors.New("the outcome of the write is unknown")
-	// ErrUnavailable: no answer came to a read, a keepalive or a lease query. Try again.
+	// ErrUnavailable: no answer came to a read, a keepalive or a lease query; or a write was certainly not
+	// applied and never will be, since it was not sent or etcd was too busy for it. Try again.
 	ErrUnavailable = errors.New("etcd cannot be reached")
 	// ErrCompacted: the revision asked for is gone. Read anew.
 	ErrCompacted = errors.New("the revision has been compacted")

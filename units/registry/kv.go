@@ -7,8 +7,9 @@ import (
 
 // KV is the narrow seam to etcd: what nsched uses of it, with etcd's semantics.
 //
-// Every method but Watch is one request. An error of a write is ErrUnknownOutcome unless the server
-// is known to have refused it: such a write may have been applied, and may be applied later.
+// Every method but Watch is one request, never repeated. A write that fails with ErrUnknownOutcome may
+// have been applied, or be applied later; one that fails otherwise certainly never will be, because
+// etcd refused it or because it was not sent. Byte slices in answers must not be changed.
 type KV interface {
 	// Range reads keys in ascending order at one revision. It is linearizable unless a revision is
 	// given or Serializable is set.
@@ -20,14 +21,15 @@ type KV interface {
 	Grant(ctx context.Context, ttl time.Duration) (Lease, error)
 	// KeepAlive renews a lease once. ErrLeaseNotFound says that it has ended.
 	KeepAlive(ctx context.Context, id LeaseID) (Lease, error)
-	// TimeToLive tells what remains of a lease without renewing it. ErrLeaseNotFound says that it has
-	// ended.
+	// TimeToLive tells what remains of a lease without renewing it: nothing when it has expired and its
+	// end is due. ErrLeaseNotFound says that it has ended.
 	TimeToLive(ctx context.Context, id LeaseID) (Lease, error)
 	// Revoke ends a lease and deletes its keys.
 	Revoke(ctx context.Context, id LeaseID) error
 	// Watch delivers every change of a range from a revision on, in order, until Close, the end of
 	// ctx, or a response with Err. All changes of one revision come in one response. deliver is called
-	// by one goroutine at a time and must not block for long. Each watch has a stream of its own.
+	// by one goroutine at a time, perhaps before Watch returns; it must not block for long nor close the
+	// watch. Each watch has a stream of its own, and goes on by itself after a lost connection.
 	Watch(ctx context.Context, w Watch, deliver func(WatchResponse)) Watcher
 }
 
@@ -165,9 +167,10 @@ type Change struct {
 	KeyValue
 }
 
-// WatchResponse is one message of a watch: changes, progress (no changes: everything up to Revision
-// has been delivered), or its end with an error. ErrCompacted comes with the first revision that can
-// still be read in CompactRevision.
+// WatchResponse is one message of a watch: changes, progress, or its end with an error. With changes
+// Revision is that of the last one; it never falls. With neither changes nor Err everything up to
+// Revision has been delivered. ErrCompacted comes with the first revision that can still be read in
+// CompactRevision.
 type WatchResponse struct {
 	Revision        int64
 	Changes         []Change

@@ -98,7 +98,8 @@ func (m *Memory) KeepAlive(ctx context.Context, id LeaseID) (Lease, error) {
 	return Lease{ID: id, Granted: l.ttl, Remaining: l.ttl}, nil
 }
 
-// TimeToLive implements KV. What remains is given in whole seconds, rounded down.
+// TimeToLive implements KV. What remains is given in whole seconds, rounded down: nothing of a lease that
+// has expired and not ended.
 func (m *Memory) TimeToLive(ctx context.Context, id LeaseID) (Lease, error) {
 	if err := ctx.Err(); err != nil {
 		return Lease{}, unsent(err)
@@ -106,10 +107,10 @@ func (m *Memory) TimeToLive(ctx context.Context, id LeaseID) (Lease, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	l := m.leases.byID[id]
-	if l == nil || l.expiry <= m.now {
+	if l == nil {
 		return Lease{}, fmt.Errorf("look at %x: %w", int64(id), ErrLeaseNotFound)
 	}
-	return Lease{ID: id, Granted: l.ttl, Remaining: (l.expiry - m.now).Truncate(time.Second)}, nil
+	return Lease{ID: id, Granted: l.ttl, Remaining: max(0, (l.expiry - m.now).Truncate(time.Second))}, nil
 }
 
 // Revoke implements KV.
