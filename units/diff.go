@@ -1,6 +1,9 @@
 package units
 
-import "bytes"
+import (
+	"bytes"
+	"cmp"
+)
 
 // Change is one field that differs. Old and New are JSON; empty means that it is not there.
 type Change struct {
@@ -39,25 +42,27 @@ func diffTrees(a, b tree, at string, changes *[]Change) {
 	}
 }
 
-// diffBranches merges the keys of two branches. Both keep the order of the table, so a key that only
-// one of them has is met before the next one that both have.
+// diffBranches merges the keys of two branches of one shape, both in its order.
 func diffBranches(a, b branch, at string, changes *[]Change) {
-	inB := make(map[string]bool, len(b))
-	for _, l := range b {
-		inB[l.key] = true
-	}
-	for i, k := 0, 0; i < len(a) || k < len(b); {
+	for len(a)+len(b) > 0 {
+		order := 0
 		switch {
-		case i < len(a) && !inB[a[i].key]:
-			diffTrees(a[i].tree, nil, keyed(at, a[i].key), changes)
-			i++
-		case i < len(a) && a[i].key == b[k].key:
-			diffTrees(a[i].tree, b[k].tree, keyed(at, a[i].key), changes)
-			i, k = i+1, k+1
+		case len(a) == 0:
+			order = 1
+		case len(b) == 0:
+			order = -1
 		default:
-			diffTrees(nil, b[k].tree, keyed(at, b[k].key), changes)
-			k++
+			order = cmp.Or(cmp.Compare(a[0].order, b[0].order), cmp.Compare(a[0].key, b[0].key))
 		}
+		var before, after tree
+		var key string
+		if order <= 0 {
+			key, before, a = a[0].key, a[0].tree, a[1:]
+		}
+		if order >= 0 {
+			key, after, b = b[0].key, b[0].tree, b[1:]
+		}
+		diffTrees(before, after, keyed(at, key), changes)
 	}
 }
 

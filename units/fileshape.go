@@ -1,5 +1,7 @@
 package units
 
+import "slices"
+
 var recordShape = object[DNSRecord]{
 	defaults: DNSRecord{Type: DNSTypeA, TTL: 60, Provider: ProviderCoreDNS},
 	fields: []field[DNSRecord]{
@@ -55,8 +57,18 @@ var sandboxShape = object[Sandbox]{
 	},
 }
 
-// capabilityShape has Linux' capabilities as of 6.1.
-var capabilityShape = choice[string]{
+// capabilityShape is a choice of too many to name in a message.
+var capabilityShape = text[string]{problem: capabilityProblem, pattern: capabilityPattern}
+
+func capabilityProblem(name string) string {
+	if !slices.Contains(capabilities, name) {
+		return "it is none of Linux' capabilities, such as CAP_NET_RAW"
+	}
+	return ""
+}
+
+// capabilities are Linux' as of 6.1.
+var capabilities = []string{
 	"CAP_AUDIT_CONTROL", "CAP_AUDIT_READ", "CAP_AUDIT_WRITE", "CAP_BLOCK_SUSPEND", "CAP_BPF",
 	"CAP_CHECKPOINT_RESTORE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID",
 	"CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_KILL", "CAP_LEASE", "CAP_LINUX_IMMUTABLE", "CAP_MAC_ADMIN",

@@ -26,7 +26,7 @@ func joinStep(base string, s step) string {
 	case s.isIndex:
 		return base + "[" + strconv.Itoa(s.index) + "]"
 	case !plainKey(s.key):
-		return base + "[" + quote(s.key) + "]"
+		return base + "[" + quoteKey(s.key) + "]"
 	case base == "":
 		return s.key
 	}

@@ -21,6 +21,14 @@ func quote(text string) string {
 	return strconv.Quote(text[:cut]) + "… (" + strconv.Itoa(len(text)) + " bytes)"
 }
 
+// quoteKey is quote in ASCII, so that a key that only looks like another is told from it.
+func quoteKey(key string) string {
+	if len(key) > quoteLimit {
+		return strconv.QuoteToASCII(key[:quoteLimit]) + "…"
+	}
+	return strconv.QuoteToASCII(key)
+}
+
 // list joins words as a person would read them: "a, b or c".
 func list(words []string) string {
 	if len(words) < 2 {

@@ -47,10 +47,10 @@ func executableProblem(name string) string {
 	if strings.ContainsAny(name, "\t\n") {
 		return "an executable has no tab or newline"
 	}
-	if problem := relativeProblem(name); problem != "" {
-		return problem + ", relative to the path, such as bin/hello"
+	if name[0] == '/' {
+		return "it is absolute; name it relative to the path, such as bin/hello"
 	}
-	return ""
+	return relativeProblem(name)
 }
 
 // interpolated judges text with variables and returns their names.

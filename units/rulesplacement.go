@@ -1,8 +1,10 @@
 package units
 
 import (
+	"errors"
 	"maps"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 )
@@ -66,7 +68,11 @@ func (c Constraint) valueProblem() string {
 	switch c.Operator {
 	case OpRegexp:
 		if _, err := regexp.Compile(c.Value); err != nil {
-			return quote(c.Value) + " is not a regular expression: " + err.Error()
+			why := ""
+			if broken := new(syntax.Error); errors.As(err, &broken) {
+				why = ": " + broken.Code.String() + " at " + quote(broken.Expr)
+			}
+			return quote(c.Value) + " is not a regular expression" + why
 		}
 	case OpVersion, OpSemver:
 		if _, err := ParseVersionRange(c.Value, c.Operator == OpSemver); err != nil {

@@ -55,8 +55,10 @@ type (
 	items  []tree
 )
 
-// leaf is a key of a branch and what is there.
+// leaf is a key of a branch and what is there. Order is the key's place in the table of fields; the free
+// keys of a map have none and stand sorted.
 type leaf struct {
-	key  string
-	tree tree
+	order int
+	key   string
+	tree  tree
 }

@@ -100,12 +100,12 @@ func (o object[S]) unknown(key string) string {
 
 func (o object[S]) write(from S) tree {
 	b := branch{}
-	for _, f := range o.fields {
+	for i, f := range o.fields {
 		t := f.write(&from)
 		if empty, isBranch := t.(branch); t == nil || isBranch && len(empty) == 0 {
 			continue
 		}
-		b = append(b, leaf{key: f.name, tree: t})
+		b = append(b, leaf{order: i, key: f.name, tree: t})
 	}
 	return b
 }

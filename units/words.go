@@ -18,6 +18,7 @@ const (
 	headerPattern      = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 	fileNamePattern    = `^[!-.0-9;-~]+$`
 	stateNamePattern   = `^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`
+	capabilityPattern  = `^CAP_[A-Z_]+$`
 	timeZonePattern    = `^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$`
 	dnsNamePattern     = `^([a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\.)+[a-z]([-a-z0-9]{0,61}[a-z0-9])?\.?$`
 )
