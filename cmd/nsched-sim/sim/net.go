@@ -1,0 +1,130 @@
+package sim
+
+import (
+	"context"
+	"time"
+
+	"github.com/nsched/nsched/units/registry"
+)
+
+// Net is the network between processes and etcd.
+type Net struct {
+	w *World
+	// Base and Jitter make the delay of one direction.
+	Base, Jitter time.Duration
+	// Timeout is how long a client waits for an answer.
+	Timeout time.Duration
+	// Lost is the chance that a request, or its answer, is lost; Late that a write is applied only
+	// after its sender was told that no answer came.
+	Lost, Late float64
+	// Hang is the chance that a response of a watch, and all that follow on it, never arrive.
+	Hang float64
+	// EtcdDown loses everything.
+	EtcdDown bool
+
+	watches []*watch
+}
+
+type callKey struct{}
+
+// call is what the network did to the one request of a task.
+type call struct{ took time.Duration }
+
+func (n *Net) delay() time.Duration { return n.Base + n.w.Uniform(0, n.Jitter) }
+
+// link returns the registry as a process reaches it.
+func (n *Net) link(p *Process) registry.KV { return &link{n: n, p: p, life: p.life} }
+
+type link struct {
+	n    *Net
+	p    *Process
+	life int
+}
+
+// request performs do as the network allows: now, late or never; lost is what the caller is told when
+// no answer comes.
+func request[T any](ctx context.Context, l *link, write bool, lost error, do func(context.Context) (T, error)) (T, error) {
+	n, h := l.n, l.p.host
+	c, _ := ctx.Value(callKey{}).(*call)
+	if c == nil {
+		c = &call{}
+	}
+	var none T
+	if h.CutTo || n.EtcdDown || n.w.Chance(n.Lost) {
+		c.took = n.Timeout
+		return none, lost
+	}
+	if write && n.w.Chance(n.Late) {
+		c.took = n.Timeout
+		n.w.Trace.Add(n.w.now, "fault", l.p.Name+" write held back")
+		n.w.After(n.w.Uniform(n.Timeout/2, 4*n.Timeout), func() {
+			if !n.EtcdDown {
+				_, err := do(context.WithoutCancel(ctx))
+				n.w.Trace.Add(n.w.now, "late", l.p.Name+" held write landed: "+outcome(err))
+			}
+		})
+		return none, lost
+	}
+	v, err := do(ctx)
+	if h.CutFrom || n.w.Chance(n.Lost) {
+		c.took = n.Timeout
+		return none, lost
+	}
+	return v, err
+}
+
+func outcome(err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	return "done"
+}
+
+// Range implements registry.KV.
+func (l *link) Range(ctx context.Context, r registry.Range) (registry.RangeResult, error) {
+	return request(ctx, l, false, registry.ErrUnavailable, func(ctx context.Context) (registry.RangeResult, error) {
+		return l.n.w.Etcd.Range(ctx, r)
+	})
+}
+
+// Txn implements registry.KV.
+func (l *link) Txn(ctx context.Context, t registry.Txn) (registry.TxnResult, error) {
+	return request(ctx, l, true, registry.ErrUnknownOutcome, func(ctx context.Context) (registry.TxnResult, error) {
+		r, err := l.n.w.Etcd.Txn(ctx, t)
+		if err == nil {
+			for _, told := range l.n.w.wrote {
+				told(l.p, t, r)
+			}
+		}
+		return r, err
+	})
+}
+
+// Grant implements registry.KV.
+func (l *link) Grant(ctx context.Context, ttl time.Duration) (registry.Lease, error) {
+	return request(ctx, l, false, registry.ErrUnknownOutcome, func(ctx context.Context) (registry.Lease, error) {
+		return l.n.w.Etcd.Grant(ctx, ttl)
+	})
+}
+
+// KeepAlive implements registry.KV.
+func (l *link) KeepAlive(ctx context.Context, id registry.LeaseID) (registry.Lease, error) {
+	return request(ctx, l, false, registry.ErrUnavailable, func(ctx context.Context) (registry.Lease, error) {
+		return l.n.w.Etcd.KeepAlive(ctx, id)
+	})
+}
+
+// TimeToLive implements registry.KV.
+func (l *link) TimeToLive(ctx context.Context, id registry.LeaseID) (registry.Lease, error) {
+	return request(ctx, l, false, registry.ErrUnavailable, func(ctx context.Context) (registry.Lease, error) {
+		return l.n.w.Etcd.TimeToLive(ctx, id)
+	})
+}
+
+// Revoke implements registry.KV.
+func (l *link) Revoke(ctx context.Context, id registry.LeaseID) error {
+	_, err := request(ctx, l, true, registry.ErrUnknownOutcome, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, l.n.w.Etcd.Revoke(ctx, id)
+	})
+	return err
+}

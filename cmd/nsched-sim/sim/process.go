@@ -1,0 +1,188 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nsched/nsched/units/loop"
+	"github.com/nsched/nsched/units/registry"
+)
+
+// Life is what a process is made of anew each time it starts: its shell, and what it is handed.
+type Life struct {
+	Host *Host
+	KV   registry.KV
+	Mail *loop.Mailbox
+	Exec loop.Executor
+}
+
+// Process is one shell on a host, over all its lives.
+type Process struct {
+	w    *World
+	host *Host
+	Name string
+	make func(Life) loop.Stepper
+
+	life    int // raised by every start and death, so that events of an earlier life are known
+	running bool
+	paused  bool
+	shell   loop.Stepper
+	mail    *loop.Mailbox
+	cancel  context.CancelFunc
+	ctx     context.Context
+	wakeAt  time.Duration // 0: no wake-up is due
+	poked   bool
+	steps   int
+}
+
+// AddProcess adds a process that is not started yet.
+func (w *World) AddProcess(h *Host, name string, make func(Life) loop.Stepper) *Process {
+	p := &Process{w: w, host: h, Name: name, make: make}
+	w.procs = append(w.procs, p)
+	return p
+}
+
+// Processes returns every process in the order they were added.
+func (w *World) Processes() []*Process { return w.procs }
+
+// Shell returns the living shell, or nil.
+func (p *Process) Shell() loop.Stepper {
+	if !p.running {
+		return nil
+	}
+	return p.shell
+}
+
+// Host returns where the process lives.
+func (p *Process) Host() *Host { return p.host }
+
+// Running reports whether the process lives; a paused one does.
+func (p *Process) Running() bool { return p.running }
+
+// Start begins a new life unless one is under way or the host is down.
+func (p *Process) Start() {
+	if p.running || p.host.down {
+		return
+	}
+	p.life++
+	p.running, p.paused, p.wakeAt, p.poked = true, false, 0, false
+	p.ctx, p.cancel = context.WithCancel(p.w.ctx)
+	p.mail = loop.NewMailbox()
+	p.w.Trace.Add(p.w.now, "start", p.Name)
+	p.shell = p.make(Life{Host: p.host, KV: p.w.Net.link(p), Mail: p.mail, Exec: &executor{p: p, life: p.life}})
+	p.poke()
+}
+
+// Kill ends the life at once, as SIGKILL does: what is in flight may still be applied.
+func (p *Process) Kill() {
+	if p.running {
+		p.w.Trace.Add(p.w.now, "fault", p.Name+" killed")
+		p.die()
+	}
+}
+
+func (p *Process) die() {
+	if !p.running {
+		return
+	}
+	p.life++
+	p.running, p.paused = false, false
+	p.cancel()
+	p.shell = nil
+	p.w.Net.died(p)
+}
+
+// Pause stops the process, as SIGSTOP does: its clocks, its requests in flight and the world go on.
+func (p *Process) Pause() {
+	if p.running && !p.paused {
+		p.w.Trace.Add(p.w.now, "fault", p.Name+" paused")
+		p.paused = true
+	}
+}
+
+// Resume ends a pause.
+func (p *Process) Resume() {
+	if p.running && p.paused {
+		p.w.Trace.Add(p.w.now, "fault", p.Name+" resumed")
+		p.paused = false
+		p.poke()
+	}
+}
+
+// post hands an event to the life it belongs to.
+func (p *Process) post(life int, e loop.Event) {
+	if life != p.life || e == nil {
+		return
+	}
+	p.mail.Post(e)
+	p.poke()
+}
+
+// poke makes a Step due now.
+func (p *Process) poke() {
+	if p.poked || !p.running || p.paused {
+		return
+	}
+	p.poked = true
+	life := p.life
+	p.w.After(0, func() {
+		if life == p.life {
+			p.poked = false
+			p.step()
+		}
+	})
+}
+
+func (p *Process) step() {
+	if !p.running || p.paused {
+		return
+	}
+	now := p.host.Instant()
+	next, err := p.shell.Step(p.ctx, now)
+	p.steps++
+	if err != nil {
+		p.w.fail(fmt.Errorf("%s: step: %w", p.Name, err))
+		return
+	}
+	if p.mail.Len() > 0 {
+		p.poke()
+	}
+	if next.Boot == 0 {
+		p.wakeAt = 0
+		return
+	}
+	at := p.w.now + max(time.Microsecond, next.Boot-now.Boot)
+	if p.wakeAt == at {
+		return
+	}
+	p.wakeAt = at
+	life := p.life
+	p.w.After(at-p.w.now, func() {
+		if life == p.life && p.wakeAt == at {
+			p.wakeAt = 0
+			p.step()
+		}
+	})
+}
+
+// executor runs the tasks of one life of a process in virtual time.
+type executor struct {
+	p    *Process
+	life int
+}
+
+// Start implements loop.Executor. The task is performed after the way there and its event arrives
+// after the way back. The process may have died by then: what it sent is performed all the same.
+func (x *executor) Start(t loop.Task) {
+	w, p := x.p.w, x.p
+	w.After(w.Net.delay(), func() {
+		if p.host.down {
+			return
+		}
+		w.Trace.Add(w.now, "task", p.Name+" "+t.Kind+" "+t.Key)
+		call := &call{}
+		e := t.Do(context.WithValue(w.ctx, callKey{}, call))
+		w.After(w.Net.delay()+call.took, func() { p.post(x.life, e) })
+	})
+}

@@ -1,0 +1,83 @@
+package node
+
+import (
+	"slices"
+
+	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/registry"
+)
+
+// assignments is where the view of units/<node>/ is applied.
+type assignments struct{ d *Daemon }
+
+// Apply implements registry.Sink. A value that cannot be decoded is nobody's command: what is known of
+// the unit stays. A registry that went back is only listened to for what goes further than is known.
+func (s assignments) Apply(b registry.Batch) {
+	d := s.d
+	if b.Regressed {
+		d.regressed = true
+		d.o.Logger.Error().Int64("rev", b.Revision).Msg("the registry went back in time; assignments that disappeared are held")
+	}
+	for _, c := range b.Changes {
+		key, err := d.o.Keys.Parse(c.Key)
+		if err != nil || key.Kind != registry.KindUnit {
+			d.bad[c.Key] = "the key names no unit"
+			continue
+		}
+		if c.Deleted {
+			delete(d.bad, c.Key)
+			if u := d.units[key.Unit]; u != nil && !b.Regressed {
+				u.assigned = false
+			}
+			continue
+		}
+		a, _, err := registry.Decode[units.Assignment](c.Key, c.Value)
+		if err != nil || a.Desired.Rank() == 0 {
+			d.bad[c.Key] = "the value cannot be read"
+			d.o.Logger.Warn().Err(err).Str("unit", key.Unit.String()).Msg("assignment cannot be read and changes nothing")
+			continue
+		}
+		delete(d.bad, c.Key)
+		u := d.units[key.Unit]
+		if u == nil {
+			u = &unit{rec: Record{Version: recordVersion, ID: key.Unit}}
+			d.add(u)
+		}
+		u.assigned = true
+		u.desire(a, c.CreateRevision)
+	}
+	d.confirmed = true
+}
+
+// add takes a unit in.
+func (d *Daemon) add(u *unit) {
+	id := u.rec.ID
+	d.units[id] = u
+	at, _ := slices.BinarySearchFunc(d.order, id, units.UnitID.Compare)
+	d.order = slices.Insert(d.order, at, id)
+	u.report.known = true
+	u.report.endpointOut = endpointAbsent
+}
+
+// cluster is where the view of the cluster's identity and clock is applied.
+type cluster struct{ d *Daemon }
+
+// Apply implements registry.Sink.
+func (s cluster) Apply(b registry.Batch) {
+	d := s.d
+	for _, c := range b.Changes {
+		if c.Deleted {
+			continue // silence is not a command
+		}
+		switch c.Key {
+		case d.o.Keys.Cluster():
+			if v, _, err := registry.Decode[units.Cluster](c.Key, c.Value); err == nil {
+				d.cluster = v
+			}
+		case d.o.Keys.Clock():
+			if v, _, err := registry.Decode[units.Clock](c.Key, c.Value); err == nil {
+				d.clock = v
+			}
+		}
+	}
+}

@@ -1,0 +1,20 @@
+// Package converge decides what a node does next about each unit. PURE.
+//
+// Steps takes facts and returns verdicts; it does nothing and remembers nothing. The daemon gathers
+// the facts, carries out the actions, and asks again: whatever happened in between, the next verdict
+// follows from what is true then. An action may be carried out twice, late, or not at all.
+//
+//	wanted  (registry, else disk)  --+
+//	closure (Nix)                  --+--> Decide --> state, reason, actions, next look
+//	service (systemd), health      --+
+//
+// Invariants, each a law in the tests:
+//
+//   - A running unit is stopped only by desired "stop", or when its end has been recorded already.
+//   - Nothing is launched before its closure is there and rooted.
+//   - An attempt that has ended never starts again.
+//   - What systemd has not been asked about since the last action is not acted on.
+//   - A unit that the registry does not know is reported and left alone.
+//   - An endpoint is published only for a running unit whose checks pass, and withdrawn before a stop.
+//   - The verdict on a unit depends on the facts of that unit alone.
+package converge

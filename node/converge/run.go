@@ -1,0 +1,144 @@
+package converge
+
+import "github.com/nsched/nsched/units"
+
+// run handles desired "stage" and "run".
+func run(f Facts, v Verdict) Verdict {
+	switch f.Service.Phase {
+	case Starting, Stopping:
+		// systemd restarts it in place, or somebody else does something to it: no endpoint meanwhile.
+		v.State = units.StateStarting
+		if f.Published {
+			v = v.with(Withdraw, "the unit is not running")
+		}
+		return v
+	case Running:
+		return running(f, v)
+	}
+	if f.Published && f.Service.Phase != Unknown {
+		v = v.with(Withdraw, "the unit is not running")
+	}
+	if f.Service.Phase == Ended && f.Service.Result.Failed() {
+		return v.ending(Ending{
+			State: units.StateFailed, Result: f.Service.Result, ExitCode: f.Service.ExitCode, Signal: f.Service.Signal,
+			Reason: failure(f.Service),
+		}, "systemd has given it up")
+	}
+	return prepare(f, v)
+}
+
+// running handles a unit whose process runs.
+func running(f Facts, v Verdict) Verdict {
+	v.Health = f.Health
+	switch {
+	case !f.Spec.Known:
+		// Its document cannot be read now. It was good when the unit started; whether it has checks is
+		// not known, so an endpoint that is out stays and none is added.
+		v.State = units.StateRunning
+		return v.with(Read, "the generation is not known yet")
+	case !f.Spec.Checks:
+		v.State = units.StateRunning
+	case f.Health == units.HealthPassing:
+		v.State = units.StateHealthy
+	case f.Health == units.HealthFailing:
+		v.State, v.Reason = units.StateUnhealthy, units.Reason{Code: units.ReasonCheckFailed}
+		if f.Published {
+			v = v.with(Withdraw, "its checks fail")
+		}
+		return v
+	default:
+		v.State, v.Reason = units.StateRunning, units.Reason{Code: units.ReasonChecksPending}
+		return v
+	}
+	if !f.Published && f.Confirmed {
+		v = v.with(Publish, "it is up")
+	}
+	return v
+}
+
+// prepare brings a unit that is down to the point where it is launched.
+func prepare(f Facts, v Verdict) Verdict {
+	v.State = units.StateAssigned
+	switch {
+	case !f.Spec.Known:
+		v.Reason = f.Hold
+		return v.with(Read, "the generation is not known yet")
+	case !f.Spec.Refused.IsZero():
+		return v.ending(Ending{State: units.StateFailed, Result: units.ResultNotStarted, Reason: f.Spec.Refused}, "it may not run here")
+	case !f.Closure.Ready:
+		return fetch(f, v)
+	case f.Desired == units.DesiredStage, f.Service.Phase == Unknown:
+		return v
+	case !f.Hold.IsZero():
+		v.Reason = f.Hold
+		return v
+	}
+	v.State = units.StateStarting
+	switch {
+	case f.Service.Phase == Ended:
+		// It ended well, which a service does only when somebody else stopped it. Clear it away first.
+		return v.with(Reset, "a finished unit of this name is still loaded")
+	case f.Launch.Permanent:
+		return v.ending(Ending{State: units.StateFailed, Result: units.ResultNotStarted, Reason: f.Launch.Failure}, "it cannot be started")
+	case f.Now < f.Launch.RetryAt:
+		v.Reason = f.Launch.Failure
+		return v.wake(f.Launch.RetryAt)
+	case f.Launch.Asked:
+		return v.with(LaunchIt, "it was started before and is gone")
+	}
+	return v.with(LaunchIt, "desired is run")
+}
+
+func fetch(f Facts, v Verdict) Verdict {
+	v.State, v.Reason = units.StateFetching, f.Closure.Failure
+	switch {
+	case f.Closure.Permanent:
+		return v.ending(Ending{State: units.StateFailed, Result: units.ResultNotStarted, Reason: f.Closure.Failure}, "its closure cannot be had")
+	case f.Now < f.Closure.RetryAt:
+		return v.wake(f.Closure.RetryAt)
+	}
+	return v.with(Fetch, "its closure is not known to be here")
+}
+
+// failure words a failed service's end.
+func failure(s Service) units.Reason {
+	switch s.Result {
+	case units.ResultOOMKill:
+		return units.Reason{Code: units.ReasonOutOfMemory}
+	case units.ResultSignal, units.ResultCoreDump:
+		return units.Reason{Code: units.ReasonKilled}
+	case units.ResultTimeout:
+		return units.Reason{Code: units.ReasonStartTimeout}
+	case units.ResultWatchdog:
+		return units.Reason{Code: units.ReasonWatchdog}
+	case units.ResultStartLimit:
+		return units.Reason{Code: units.ReasonRestartLimit}
+	case units.ResultResources:
+		return units.Reason{Code: units.ReasonBadUnit}
+	}
+	return exited(s)
+}
+
+// The exit codes by which the shim says why it did not become the service; see nsched-exec.
+const (
+	exitTenure      = 75
+	exitRecord      = 78
+	exitNotExecuted = 126
+	exitNotFound    = 127
+	// systemd's own, in systemd.exec(5): it could not execute the shim.
+	exitExec = 203
+)
+
+func exited(s Service) units.Reason {
+	switch s.ExitCode {
+	case exitNotFound:
+		return units.Reason{Code: units.ReasonExecutableMissing}
+	case exitNotExecuted, exitExec:
+		return units.Reason{Code: units.ReasonExecFailed}
+	case exitTenure:
+		return units.Reason{Code: units.ReasonTenureLost}
+	case exitRecord:
+		return units.Reason{Code: units.ReasonInternal, Message: "the shim could not read the unit's record"}
+	}
+	return units.Reason{Code: units.ReasonExited}
+}

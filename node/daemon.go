@@ -1,0 +1,248 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/nsched/nsched/node/converge"
+	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/loop"
+	"github.com/nsched/nsched/units/registry"
+)
+
+const recordVersion = 1
+
+// DefaultMaxOfflineAge is how long after the last contact a node still starts what its disk holds.
+const DefaultMaxOfflineAge = 24 * time.Hour
+
+// Options makes a daemon. Every field but MaxOfflineAge and Logger is required.
+type Options struct {
+	Node    units.NodeName
+	BootID  string
+	Version string
+	Keys    registry.Keys
+	KV      registry.KV
+
+	Store    Store
+	Services Services
+	Prober   Prober
+	Records  Records
+	Guard    Guard
+	Ports    Ports
+	Machine  Machine
+	Contact  Contact
+
+	MaxOfflineAge time.Duration
+	Logger        zerolog.Logger
+
+	Mail     *loop.Mailbox
+	Executor loop.Executor
+}
+
+// Daemon is the shell. All fields but fetched and told belong to Step's goroutine.
+type Daemon struct {
+	o     Options
+	view  *registry.View // of units/<node>/
+	about *registry.View // of the cluster's identity and clock
+
+	units map[units.UnitID]*unit
+	order []units.UnitID // of units, sorted: what is done in a pass does not depend on a map's order
+	bad   map[string]string
+
+	loading, loaded bool
+	broken          []error // records that cannot be read
+	confirmed       bool
+	regressed       bool
+	cluster         units.Cluster
+	clock           units.Clock
+	startedAt       time.Duration
+	contact         time.Time
+	keepAt          time.Duration
+	keeping         bool
+
+	place   place
+	asking  bool
+	guardAt time.Duration
+	guardErr,
+	registerErr,
+	systemdErr error
+
+	self         units.Node
+	described    bool
+	describeAt   time.Duration
+	registering  bool
+	registerAt   time.Duration
+	registered   bool
+	nodeRevision int64
+	nodeExtra    registry.Extra
+	agentLease   registry.LeaseID
+	agentOut     bool
+	agentAt      time.Duration
+
+	sequence int64 // numbers listings and actions
+	listed   int64 // the listing that was applied last
+	listing  bool
+	listAt   time.Duration
+
+	fetches  int
+	fetching map[string]bool // roots that somebody works on
+	realised map[string]bool // roots known to be here and checked
+	fetched  progressBoard
+	sweeping bool
+	sweepAt  time.Duration
+	cleaning bool
+	cleanAt  time.Duration
+
+	writing bool
+	writeAt time.Duration
+
+	told atomic.Pointer[Overview]
+}
+
+// New returns a daemon that has done nothing yet.
+func New(o Options) (*Daemon, error) {
+	if o.MaxOfflineAge == 0 {
+		o.MaxOfflineAge = DefaultMaxOfflineAge
+	}
+	d := &Daemon{
+		o: o, units: map[units.UnitID]*unit{}, bad: map[string]string{},
+		fetching: map[string]bool{}, realised: map[string]bool{},
+	}
+	var err error
+	d.view, err = registry.NewView(registry.ViewOptions{
+		KV: o.KV, Exec: o.Executor, Mail: o.Mail, Sink: assignments{d}, Log: o.Logger,
+		Prefixes: []string{o.Keys.Under(registry.KindUnit, string(o.Node))},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("view the node's assignments: %w", err)
+	}
+	d.about, err = registry.NewView(registry.ViewOptions{
+		KV: o.KV, Exec: o.Executor, Mail: o.Mail, Sink: cluster{d}, Log: o.Logger,
+		Keys: []string{o.Keys.Cluster(), o.Keys.Clock()},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("view the cluster: %w", err)
+	}
+	d.tellAll(units.Instant{})
+	return d, nil
+}
+
+// Step makes one pass; see package loop.
+func (d *Daemon) Step(ctx context.Context, now units.Instant) (units.Instant, error) {
+	d.o.Mail.Apply(now)
+	if !d.loaded {
+		d.load()
+		return units.Instant{}, nil
+	}
+	next, err := d.view.Step(ctx, now)
+	if err != nil {
+		return units.Instant{}, fmt.Errorf("view the node's assignments: %w", err)
+	}
+	about, err := d.about.Step(ctx, now)
+	if err != nil {
+		return units.Instant{}, fmt.Errorf("view the cluster: %w", err)
+	}
+	next = loop.Earliest(next, about)
+	for _, component := range []func(units.Instant) units.Instant{
+		d.askGuard, d.register, d.observe, d.keepContact, d.clean, d.sweep,
+	} {
+		next = loop.Earliest(next, component(now))
+	}
+	for _, id := range slices.Clone(d.order) {
+		if u := d.units[id]; u != nil {
+			next = loop.Earliest(next, d.pass(u, now))
+		}
+	}
+	next = loop.Earliest(next, d.write(now))
+	d.tellAll(now)
+	return next, nil
+}
+
+// pass looks at one unit: what is not on disk goes there first, everything else follows from what
+// converge says.
+func (d *Daemon) pass(u *unit, now units.Instant) units.Instant {
+	if u.dropping {
+		return units.Instant{}
+	}
+	if !u.saved {
+		d.save(u, now)
+	}
+	stuck := u.saveErr != nil && u.rec.Assignment.Desired == units.DesiredStop
+	if !u.onDisk() && !stuck {
+		return now.Add(max(0, u.saveAt-now.Boot, 0))
+	}
+	if !d.described || d.listed == 0 {
+		return units.Instant{}
+	}
+	if u.app == nil && u.refused.IsZero() && u.rec.Document != "" {
+		d.adopt(u, u.rec.Document)
+	}
+	next := d.health(u, now)
+	v := converge.Decide(u.facts(d, now))
+	d.tell(u, v, now)
+	for _, a := range v.Do {
+		d.do(u, a, now)
+	}
+	if v.Wake != 0 {
+		next = loop.Earliest(next, now.Add(max(0, v.Wake-now.Boot)))
+	}
+	if !u.saved {
+		d.save(u, now)
+	}
+	return next
+}
+
+// do carries out one action unless its kind of work is under way for the unit.
+func (d *Daemon) do(u *unit, a converge.Action, now units.Instant) {
+	switch a.Kind {
+	case converge.Read:
+		if !u.busy[laneRead] {
+			d.read(u, now)
+		}
+	case converge.Fetch:
+		if !u.busy[laneFetch] {
+			d.fetch(u)
+		}
+	case converge.LaunchIt:
+		if !u.busy[laneSystemd] {
+			d.launchUnit(u)
+		}
+	case converge.Stop:
+		if !u.busy[laneSystemd] {
+			d.stopUnit(u, a.Why)
+		}
+	case converge.Reset:
+		if !u.busy[laneSystemd] {
+			d.resetUnit(u)
+		}
+	case converge.Publish:
+		d.publish(u)
+	case converge.Withdraw:
+		d.withdraw(u, now)
+	case converge.End:
+		d.o.Logger.Info().Str("unit", u.rec.ID.String()).Str("state", string(a.Ending.State)).Str("reason", a.Ending.Reason.String()).Msg("unit ended")
+		u.rec.Ended, u.saved = a.Ending, false
+	case converge.Forget:
+		u.report.gone = true
+	}
+}
+
+// remove lets go of a unit.
+func (d *Daemon) remove(id units.UnitID) {
+	delete(d.units, id)
+	if at, ok := slices.BinarySearchFunc(d.order, id, units.UnitID.Compare); ok {
+		d.order = slices.Delete(d.order, at, at+1)
+	}
+	d.fetched.forget(id)
+}
+
+// Close ends the daemon's watches. What runs runs on.
+func (d *Daemon) Close() {
+	d.view.Close()
+	d.about.Close()
+}

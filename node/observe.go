@@ -1,0 +1,66 @@
+package node
+
+import (
+	"context"
+	"time"
+
+	"github.com/nsched/nsched/node/converge"
+	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/loop"
+)
+
+// listEvery is how often systemd is asked about everything, whatever its signals said.
+const listEvery = 3 * time.Second
+
+// observe asks systemd for all units when it is time to, or when a hint came.
+func (d *Daemon) observe(now units.Instant) units.Instant {
+	if d.listing {
+		return units.Instant{}
+	}
+	if !now.Reached(d.listAt) {
+		return now.Add(d.listAt - now.Boot)
+	}
+	d.listing = true
+	d.listAt = now.Boot + listEvery
+	d.sequence++
+	began := d.sequence
+	loop.Go(d.o.Executor, "list", "", func(ctx context.Context) ([]Observation, error) {
+		return d.o.Services.List(ctx)
+	}, func(now units.Instant, seen []Observation, err error) {
+		d.listing = false
+		if err != nil {
+			d.systemdErr = err
+			d.listAt = now.Boot + time.Second
+			return
+		}
+		d.systemdErr, d.listed = nil, began
+		d.take(seen)
+	})
+	return units.Instant{}
+}
+
+// take applies a listing: it is complete, so what is not in it is absent. A unit that nobody told the
+// daemon about is an orphan.
+func (d *Daemon) take(seen []Observation) {
+	at := make(map[units.UnitID]Observation, len(seen))
+	for _, o := range seen {
+		at[o.ID] = o
+		if d.units[o.ID] == nil && d.loaded && o.Phase != converge.Absent {
+			d.o.Logger.Warn().Str("unit", o.ID.String()).Msg("a unit was found that neither registry nor disk knows")
+			d.add(&unit{rec: Record{Version: 1, ID: o.ID}, saved: true})
+		}
+	}
+	for _, id := range d.order {
+		u := d.units[id]
+		o, ok := at[id]
+		if !ok {
+			o = Observation{ID: id, Phase: converge.Absent}
+		}
+		u.observed = o
+	}
+}
+
+// Hint makes the daemon look at systemd now; a signal of D-Bus is one. Any goroutine may call it.
+func (d *Daemon) Hint() {
+	d.o.Mail.Post(func(units.Instant) { d.listAt = 0 })
+}

@@ -1,0 +1,62 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/loop"
+)
+
+const (
+	// offlineGrace is how long a daemon that has just started waits for the registry before it believes
+	// its own disk.
+	offlineGrace = 5 * time.Second
+	contactEvery = time.Minute
+	// recentContact is how old the registry's last word may be to count as contact.
+	recentContact = 15 * time.Second
+)
+
+// hold says why nothing may be started now; the zero Reason is "it may".
+func (d *Daemon) hold(_ *unit, now units.Instant) units.Reason {
+	switch {
+	case d.confirmed && !d.regressed:
+		return units.Reason{}
+	case d.confirmed:
+		return units.Reason{Code: units.ReasonOffline, Message: "the registry went back in time; nothing new is started until an operator acknowledges it"}
+	case now.Boot < d.startedAt+offlineGrace:
+		return units.Reason{Code: units.ReasonOffline, Message: "waiting for the registry"}
+	case d.contact.IsZero():
+		return units.Reason{Code: units.ReasonOffline, Message: "this node has never reached the registry"}
+	}
+	if age := now.Wall.Sub(d.contact); age > d.o.MaxOfflineAge {
+		return units.Reason{Code: units.ReasonOffline, Message: fmt.Sprintf("out of touch for %v, longer than maxOfflineAge %v", age.Round(time.Second), d.o.MaxOfflineAge)}
+	}
+	return units.Reason{}
+}
+
+// keepContact remembers that the registry was read lately.
+func (d *Daemon) keepContact(now units.Instant) units.Instant {
+	if !d.confirmed || d.keeping {
+		return units.Instant{}
+	}
+	if !now.Reached(d.keepAt) {
+		return now.Add(d.keepAt - now.Boot)
+	}
+	d.keepAt = now.Boot + contactEvery
+	if d.view.State(now).Age > recentContact {
+		return now.Add(contactEvery)
+	}
+	d.keeping = true
+	at := now.Wall
+	loop.Go(d.o.Executor, "contact", "", func(context.Context) (struct{}, error) {
+		return struct{}{}, d.o.Contact.Save(at)
+	}, func(_ units.Instant, _ struct{}, err error) {
+		d.keeping = false
+		if err == nil {
+			d.contact = at
+		}
+	})
+	return units.Instant{}
+}

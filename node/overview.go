@@ -1,0 +1,82 @@
+package node
+
+import (
+	"slices"
+
+	"github.com/nsched/nsched/units"
+)
+
+// Overview is what a daemon tells of itself to its API. It is a value, made anew by every Step.
+type Overview struct {
+	Node       units.NodeName      `json:"node"`
+	Tenure     int64               `json:"tenure,omitempty"`
+	Registered bool                `json:"registered"`
+	Problems   []string            `json:"problems,omitempty"` // why the node is not ready
+	BadKeys    map[string]string   `json:"badKeys,omitempty"`
+	States     map[units.State]int `json:"states"`
+	Units      []UnitOverview      `json:"units"`
+	Contact    float64             `json:"contactAgeSeconds"`
+}
+
+// UnitOverview is one unit in an Overview.
+type UnitOverview struct {
+	ID       units.UnitID `json:"unit"`
+	Status   units.Status `json:"status"`
+	Progress *Progress    `json:"progress,omitempty"`
+}
+
+// Overview returns what the last Step left. Any goroutine may call it.
+func (d *Daemon) Overview() Overview {
+	o := *d.told.Load()
+	o.Units = slices.Clone(o.Units)
+	for i := range o.Units {
+		if p, ok := d.fetched.unit(o.Units[i].ID); ok {
+			o.Units[i].Progress = &p
+		}
+	}
+	return o
+}
+
+func (d *Daemon) tellAll(now units.Instant) {
+	o := Overview{
+		Node: d.o.Node, Tenure: d.place.Tenure, Registered: d.registered, States: map[units.State]int{},
+		BadKeys: make(map[string]string, len(d.bad)),
+	}
+	for key, why := range d.bad { // order-free: it fills another map
+		o.BadKeys[key] = why
+	}
+	if d.loaded {
+		o.Contact = d.view.State(now).Age.Seconds()
+	}
+	for _, problem := range []struct {
+		is  bool
+		why string
+	}{
+		{!d.loaded, "the records are being read"},
+		{!d.confirmed, "the registry has not been read yet"},
+		{d.confirmed && d.loaded && d.view.State(now).Age > recentContact, "the registry does not answer"},
+		{d.regressed, "the registry went back in time"},
+		{d.guardErr != nil, "the guard does not answer: " + text(d.guardErr)},
+		{d.place.asked && !d.place.held(), "the guard does not hold this node's place: " + d.place.Reason.String()},
+		{d.systemdErr != nil, "systemd does not answer: " + text(d.systemdErr)},
+		{d.registerErr != nil, "the node is not registered: " + text(d.registerErr)},
+		{!d.registered && d.registerErr == nil, "the node is not registered yet"},
+	} {
+		if problem.is {
+			o.Problems = append(o.Problems, problem.why)
+		}
+	}
+	for _, id := range d.order {
+		u := d.units[id]
+		o.States[u.report.want.State]++
+		o.Units = append(o.Units, UnitOverview{ID: id, Status: u.report.want})
+	}
+	d.told.Store(&o)
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}

@@ -1,0 +1,148 @@
+package node
+
+import (
+	"time"
+
+	"github.com/nsched/nsched/node/converge"
+	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/registry"
+)
+
+// report is what the registry should hold of one unit and what it does hold, as far as is known. Status
+// and endpoint are written together.
+type report struct {
+	want     units.Status
+	wantSet  bool
+	endpoint *units.Endpoint // wanted; nil is none
+	note     units.Reason    // why something about the unit could not be read
+
+	stored      units.Status // the last one known to be written
+	revision    int64        // the mod revision of the status key; 0 is absent
+	known       bool         // revision is known
+	endpointOut endpointState
+	outLease    registry.LeaseID // that the endpoint hangs on
+	force       bool             // write whatever it is, so that a late write is refused
+	inFlight    bool
+	gone        bool // the status is to be deleted
+
+	tokens  float64 // of the writes that the unit may still make
+	filled  time.Duration
+	waiting bool
+
+	withdrawAsked, withdrawn time.Duration
+}
+
+// endpointState is what is known of the endpoint's key.
+type endpointState int
+
+// The states: a daemon that has just started does not know.
+const (
+	endpointUnknown endpointState = iota
+	endpointAbsent
+	endpointThere
+)
+
+// published reports whether an endpoint may be out.
+func (r *report) published() bool { return r.endpointOut != endpointAbsent }
+
+// endStored reports whether the registry is known to hold the unit's end.
+func (r *report) endStored() bool { return r.known && r.revision != 0 && r.stored.State.Terminal() }
+
+// dirty reports whether the registry should be told something.
+func (r *report) dirty() bool {
+	if !r.wantSet && !r.gone {
+		return false
+	}
+	return r.force || r.gone || !sameStatus(r.want, r.stored) || r.endpointDirty()
+}
+
+func (r *report) endpointDirty() bool {
+	return r.endpointOut == endpointUnknown || (r.endpoint != nil) != (r.endpointOut == endpointThere)
+}
+
+// sameStatus compares what people and the scheduler decide by; how long a unit has been healthy is
+// written along and causes no write.
+func sameStatus(a, b units.Status) bool {
+	a.HealthyForMs, b.HealthyForMs = 0, 0
+	return a == b
+}
+
+// A unit may write burst times at once and then perSecond: a start has three or four steps that people
+// wait for, a flapping unit has no end of them.
+const (
+	burst     = 5
+	perSecond = 1
+)
+
+// allow takes one token, or returns how long until there is one.
+func (r *report) allow(now units.Instant) (time.Duration, bool) {
+	if r.filled == 0 {
+		r.tokens, r.filled = burst, now.Boot
+	}
+	r.tokens = min(burst, r.tokens+(now.Boot-r.filled).Seconds()*perSecond)
+	r.filled = now.Boot
+	if r.tokens < 1 {
+		return time.Duration((1 - r.tokens) / perSecond * float64(time.Second)), false
+	}
+	return 0, true
+}
+
+// tell makes the unit's report from a verdict.
+func (d *Daemon) tell(u *unit, v converge.Verdict, now units.Instant) {
+	r := &u.report
+	if v.Blind && r.wantSet {
+		return
+	}
+	s := units.Status{
+		State: v.State, Health: v.Health, Reason: v.Reason, Orphan: v.Orphan,
+		Assignment: u.rec.Revision, Desired: u.rec.Assignment.Desired, Tenure: d.place.Tenure,
+	}
+	if s.Reason.IsZero() || s.Reason.Message == "" {
+		s.Reason = d.explain(u, s)
+	}
+	if u.observed.Phase == converge.Running && !v.State.Terminal() {
+		s.PID, s.Invocation, s.Restarts = u.observed.PID, u.observed.Invocation, u.observed.Restarts
+	}
+	if e := u.rec.Ended; e != nil {
+		s.Result, s.ExitCode, s.Signal = e.Result, e.ExitCode, e.Signal
+	}
+	up := v.State == units.StateHealthy || v.State == units.StateRunning && u.app != nil && !u.app.HealthChecks.Any()
+	switch {
+	case !up:
+		u.healthyAt = 0
+	case u.healthyAt == 0:
+		u.healthyAt = now.Boot
+	default:
+		s.HealthyForMs = (now.Boot - u.healthyAt).Milliseconds()
+	}
+	r.want, r.wantSet = s, true
+}
+
+// explain words what a verdict only has a code for.
+func (d *Daemon) explain(u *unit, s units.Status) units.Reason {
+	switch {
+	case s.Reason.Code == units.ReasonCheckFailed, s.Reason.Code == units.ReasonChecksPending:
+		_, why := overall(u.checks)
+		return units.Reason{Code: s.Reason.Code, Message: why}
+	case s.Reason.IsZero() && !s.State.Up():
+		return u.report.note
+	}
+	return s.Reason
+}
+
+// publish wants the endpoint out.
+func (d *Daemon) publish(u *unit) {
+	if !d.place.held() {
+		return
+	}
+	u.report.endpoint = &units.Endpoint{Addresses: d.self.Addresses, Ports: u.rec.Assignment.Ports}
+	u.report.withdrawAsked, u.report.withdrawn = 0, 0
+}
+
+// withdraw wants the endpoint gone.
+func (d *Daemon) withdraw(u *unit, now units.Instant) {
+	u.report.endpoint = nil
+	if u.report.withdrawAsked == 0 {
+		u.report.withdrawAsked = now.Boot
+	}
+}

@@ -1,0 +1,98 @@
+package node
+
+import (
+	"time"
+
+	"github.com/nsched/nsched/node/converge"
+	"github.com/nsched/nsched/units"
+)
+
+// lane is a kind of work of which a unit has at most one piece in flight.
+type lane int
+
+const (
+	laneDisk lane = iota
+	laneRead
+	laneFetch
+	laneSystemd
+	lanes
+)
+
+// unit is what the daemon holds of one unit.
+type unit struct {
+	rec   Record
+	saved bool // rec is on disk as it is here, or on its way there
+	busy  [lanes]bool
+
+	saveAt   time.Duration // when it may be tried again
+	saveErr  error
+	dropping bool
+
+	// What the registry says. stop is a fresher Desired than rec's that is not on disk yet.
+	assigned bool
+	readAt   time.Duration // when the document may be read again
+
+	app     *units.App
+	refused units.Reason
+
+	closure converge.Closure
+	tries   int // of the closure, in a row, failed
+
+	observed Observation
+	acted    int64 // the sequence number of the last action on systemd
+	launch   converge.Launch
+	launches int // failed in a row
+
+	checks     []*check
+	checkedFor string // the invocation that the checks are about
+	firstCheck time.Duration
+	healthyAt  time.Duration // since when the unit has been up and passing; 0 is not
+
+	report report
+}
+
+// facts gathers what converge needs.
+func (u *unit) facts(d *Daemon, now units.Instant) converge.Facts {
+	f := converge.Facts{
+		ID: u.rec.ID, Now: now.Boot, Desired: u.rec.Assignment.Desired,
+		Confirmed: d.confirmed, Assigned: u.assigned, Hold: d.hold(u, now),
+		Spec:    converge.Spec{Known: u.app != nil || !u.refused.IsZero(), Refused: u.refused},
+		Closure: u.closure,
+		Service: u.service(d),
+		Launch:  u.launch,
+		Ended:   u.rec.Ended, EndStored: u.report.endStored(),
+		Published:     u.report.published(),
+		WithdrawAsked: u.report.withdrawAsked, Withdrawn: u.report.withdrawn,
+	}
+	f.Launch.Asked = u.rec.LaunchedBoot == d.o.BootID
+	if u.app != nil {
+		f.Spec.Checks, f.Spec.DrainDelay = u.app.HealthChecks.Any(), u.app.Stop.DrainDelay
+	}
+	if u.observed.Phase == converge.Running && u.checkedFor == u.observed.Invocation {
+		f.Health, _ = overall(u.checks)
+	}
+	return f
+}
+
+// service is systemd's word, or nothing while an action is in flight or no listing has begun since.
+func (u *unit) service(d *Daemon) converge.Service {
+	if u.busy[laneSystemd] || d.listed <= u.acted {
+		return converge.Service{}
+	}
+	o := u.observed
+	return converge.Service{Phase: o.Phase, Result: o.Result, ExitCode: o.ExitCode, Signal: o.Signal, Restarts: o.Restarts}
+}
+
+// desire takes over an assignment's word, by maximum.
+func (u *unit) desire(a units.Assignment, revision int64) {
+	merged := u.rec.Assignment.Desired.Merge(a.Desired)
+	if u.rec.Revision == 0 {
+		u.rec.Assignment, u.rec.Revision, u.saved = a, revision, false
+	}
+	if u.rec.Assignment.Desired != merged {
+		u.rec.Assignment.Desired, u.saved = merged, false
+	}
+}
+
+// root names the GC root that pins the unit's closure: one per app and generation on a node.
+func (u *unit) root() string { return units.RootName(u.rec.ID.AppID(), u.rec.ID.Generation) }
