@@ -5,11 +5,13 @@ package units
 type SlotRecord struct {
 	// Attempt is the highest attempt ever given out; it is never reused.
 	Attempt Attempt `json:"attempt"`
-	// Failures counts the failures in a row, for the back-off.
-	Failures    int    `json:"failures,omitempty"`
-	NotBeforeMs int64  `json:"notBeforeMs,omitempty"`
-	LastLaunch  string `json:"lastLaunch,omitempty"`
-	// LastNode is where the slot last ran, and BusyPorts what was found taken there.
+	// Failures counts the failures in a row of one generation, for the back-off: another generation
+	// begins anew.
+	Failures    int        `json:"failures,omitempty"`
+	Generation  Generation `json:"generation,omitempty"`
+	NotBeforeMs int64      `json:"notBeforeMs,omitempty"`
+	LastLaunch  string     `json:"lastLaunch,omitempty"`
+	// LastNode is where the slot last ran.
 	LastNode NodeName `json:"lastNode,omitempty"`
 }
 

@@ -1,0 +1,61 @@
+package placement
+
+import (
+	"time"
+
+	"github.com/nsched/nsched/units"
+)
+
+// unreadable is how a unit is rescheduled whose generation cannot be read.
+var unreadable = units.Reschedule{Delay: 30 * time.Second, Function: units.DelayExponential, MaxDelay: time.Hour}
+
+// failed reports whether the unit ended although it should not have. What a machine, a network or an
+// operator did to it does not count.
+func (u *unit) failed() bool {
+	if u.assignment.Desired == units.DesiredStop || u.result == units.ResultRebooted {
+		return false
+	}
+	switch u.code {
+	case units.ReasonRebooted, units.ReasonTenureLost, units.ReasonOffline:
+		return false
+	}
+	return true
+}
+
+// book writes the end of a unit into its slot's record.
+func (p *planner) book(record units.SlotRecord, a *app, u *unit) units.SlotRecord {
+	record.LastNode = p.state.names[u.node]
+	if !u.failed() {
+		return record
+	}
+	if record.Generation != u.generation || u.healthyMs >= p.policy.ForgetFailures.Milliseconds() {
+		record.Failures = 0
+	}
+	record.Generation = u.generation
+	record.Failures++
+	rule := unreadable
+	if spec := a.spec(u.generation); spec != nil {
+		rule = spec.reschedule
+	}
+	delay, _ := rule.After(record.Failures)
+	if u.code == units.ReasonPortBusy && record.Failures == 1 {
+		delay = 0 // the next attempt asks for other ports
+	}
+	record.NotBeforeMs = p.now + delay.Milliseconds()
+	return record
+}
+
+// waits returns why a slot may not be tried now, and until when; no reason if it may.
+func (p *planner) waits(record units.SlotRecord, g *generation) (units.Reason, int64) {
+	if record.Generation != g.number || record.Failures == 0 {
+		return units.Reason{}, 0
+	}
+	if _, again := g.spec.reschedule.After(record.Failures); !again {
+		return units.Reason{Code: units.ReasonRestartLimit, Message: "failed " + times(record.Failures) + ", and reschedule.attempts allows no more"}, 0
+	}
+	if p.now < record.NotBeforeMs {
+		left := time.Duration(record.NotBeforeMs-p.now) * time.Millisecond
+		return units.Reason{Code: units.ReasonBackoff, Message: "failed " + times(record.Failures) + "; the next attempt is in " + left.Round(time.Second).String()}, record.NotBeforeMs
+	}
+	return units.Reason{}, 0
+}

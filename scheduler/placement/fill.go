@@ -1,0 +1,119 @@
+package placement
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/nsched/nsched/units"
+)
+
+// fill gives nodes to all empty slots before any unit is replaced, so that no update takes the room of
+// what is missing. Higher priorities go first; among equals a slot whose unit has just ended, so that
+// nobody takes the room that an update has made for itself.
+func (p *planner) fill(works []*work) {
+	type job struct {
+		w *work
+		f *fill
+	}
+	var jobs []job
+	for _, w := range works {
+		for i := range w.fills {
+			if w.fills[i].waitFor == nil {
+				jobs = append(jobs, job{w, &w.fills[i]})
+			}
+		}
+	}
+	slices.SortStableFunc(jobs, func(a, b job) int {
+		return cmp.Or(cmp.Compare(b.w.priority(), a.w.priority()), order(b.f.refill)-order(a.f.refill))
+	})
+	for _, j := range jobs {
+		if i := p.seek(j.w, j.w.filler, j.f, -1); i >= 0 {
+			p.evictFor(j.w.app, j.f)
+			p.place(j.w, j.w.filler, j.f, i, units.Reason{Code: ReasonNewUnit, Message: "the slot was empty"})
+			if j.w.filler == j.w.target {
+				j.w.moving++
+			}
+			continue
+		}
+		p.refuse(j.w, j.w.filler, j.f, nil)
+	}
+}
+
+func order(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// seek returns the best node for a slot, -1 if there is none. The unit on beside will go.
+func (p *planner) seek(w *work, g *generation, f *fill, beside int32) int32 {
+	s := p.state
+	c := p.gather(w.app, g.spec)
+	if f.only >= 0 {
+		if s.eligible(g).has(f.only) && s.nodes[f.only].open() && s.lacks(c, f.only).ok() {
+			return f.only
+		}
+		return -1
+	}
+	if p.full[g] {
+		return -1
+	}
+	at := seat{hash: hashUnit(p.unitID(w, g, f)), count: w.count, home: -1, beside: beside}
+	if i, known := s.nodeByName[f.record.LastNode]; known {
+		at.home = i
+		at.failed = f.record.Failures > 0 && f.record.Generation == g.number
+	}
+	if beside >= 0 && !at.failed {
+		at.home = beside
+	}
+	i := s.best(c, s.eligible(g), p.policy.algorithm(g.spec), at)
+	p.full[g] = i < 0
+	return i
+}
+
+func (p *planner) unitID(w *work, g *generation, f *fill) units.UnitID {
+	return units.UnitID{Namespace: w.app.id.Namespace, App: w.app.id.Name, Slot: f.slot, Generation: g.number, Attempt: f.attempt}
+}
+
+// evictFor tells the lost units of a slot to stop, in one group with what replaces them: as long as
+// nothing can, they may still come back.
+func (p *planner) evictFor(a *app, f *fill) {
+	if len(f.lost) == 0 {
+		return
+	}
+	p.groups++
+	for _, u := range f.lost {
+		action := p.stopAction(a, u, units.ReasonEvicted, "its node is lost")
+		action.Kind, action.Group = KindEvict, p.groups
+		p.act(action)
+	}
+}
+
+// place assigns the slot's next attempt to a node that has room.
+func (p *planner) place(w *work, g *generation, f *fill, i int32, reason units.Reason) {
+	s := p.state
+	id := p.unitID(w, g, f)
+	keys, ok := s.ports[i].choose(g.spec.ports, mix(hashUnit(id), s.nodes[i].hash))
+	if !ok {
+		panic("placement: lacks and choose disagree on the ports of " + id.String())
+	}
+	a := units.Assignment{Desired: units.DesiredRun, Tenure: s.nodes[i].tenure, Term: p.term}
+	if len(keys) > 0 {
+		a.Ports = make(map[string]uint16, len(keys))
+		for k, key := range keys {
+			a.Ports[g.spec.ports[k].name] = key.port()
+		}
+	}
+	slices.Sort(keys)
+	p.bookOn(i, charge{room: g.spec.need, ports: keys})
+	p.placed[w.app] = append(p.placed[w.app], i)
+	if p.crowd.of == w.app {
+		s.join(&p.crowd, i, 1)
+	}
+	action := Action{Kind: KindPlace, Node: s.names[i], Unit: id, Assignment: a, Reason: reason}
+	if len(f.lost) > 0 {
+		action.Group = p.groups
+	}
+	p.act(action)
+}

@@ -1,0 +1,170 @@
+package placement
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nsched/nsched/units"
+)
+
+// Sighting is what a leader knows of one registered node's keys in etcd.
+type Sighting struct {
+	Node units.NodeName
+	// Alive and Agent say whether alive/<node> and agent/<node> exist.
+	Alive, Agent bool
+	// Tenure is the create revision of alive/<node>, or of the last one known.
+	Tenure int64
+	// Seen says that this leader has seen alive/<node> in its term: it knows that the key has gone
+	// since, and not while nobody led.
+	Seen bool
+	// Asked says that etcd was asked for the remaining time of the lease after the latest loss;
+	// Remaining is the answer, below zero for a lease that is no more.
+	Asked     bool
+	Remaining time.Duration
+	// AgentDownFor is how long the leader has seen a guard without a daemon.
+	AgentDownFor time.Duration
+	// Recorded is the tenure whose loss a term has recorded (fence/<node>), 0 if none.
+	Recorded int64
+	// Confirmed is the tenure whose loss a person vouches for, 0 if none.
+	Confirmed int64
+}
+
+// Leases are the times that the decision depends on.
+type Leases struct {
+	TTL       time.Duration // of a guard's lease
+	Keepalive time.Duration // between two renewals of it
+	// AgentLostAfter is how long a daemon may be down before its node is told to give up its tenure; 0
+	// is for ever.
+	AgentLostAfter time.Duration
+	// TermAge is how long this leader has had a complete view of the cluster.
+	TermAge time.Duration
+}
+
+// DefaultLeases are the times that guards and schedulers are built with.
+func DefaultLeases() Leases {
+	return Leases{TTL: 15 * time.Second, Keepalive: 2 * time.Second, AgentLostAfter: 5 * time.Minute}
+}
+
+// Losses is what to believe of every node.
+type Losses struct {
+	Verdicts []Verdict // by name
+	// Frozen says that too many nodes are lost at once for any more to be evicted. Lost counts those, of
+	// Total.
+	Frozen      bool
+	Lost, Total int
+	// Ask says that etcd has to be asked for the remaining time of every lease before anything is
+	// evicted. Until then the nodes in question are Unknown.
+	Ask bool
+	// Again is after what time to decide again though nothing happens; 0 is never.
+	Again time.Duration
+}
+
+// Verdict is what to believe of one node.
+type Verdict struct {
+	Node     units.NodeName
+	Standing Standing
+	Why      units.Reason
+	// Record says that the loss is decided and is to be recorded before anything is evicted, so that no
+	// later term waits for the node again.
+	Record bool
+	// Fence says that the node is to be told to give up its tenure.
+	Fence bool
+}
+
+// Lost decides which nodes are lost. It never depends on one clock of two machines, nor on a node's
+// word, only on leases:
+//
+//	key exists                                 ready, or its daemon is down
+//	gone, a person confirms it                 lost
+//	gone, an earlier term recorded it          lost
+//	gone while nobody led, first TTL of a term unknown: it may come back
+//	gone, the others were not asked            unknown
+//	gone, and more than a third is lost        frozen
+//	gone                                       lost, to be recorded
+//
+// Nodes that are lost together expire up to a keepalive apart, so a lease that has less left than its
+// TTL and two keepalives less counts as lost for the third, and is not evicted before it has expired.
+// One of two or three may be replaced: it takes at least two to freeze. What a person has confirmed is
+// no reason to be careful and counts no more, neither as lost nor among all.
+func Lost(sightings []Sighting, l Leases) Losses {
+	sightings = slices.SortedFunc(slices.Values(sightings), func(a, b Sighting) int { return cmp.Compare(a.Node, b.Node) })
+	var out Losses
+	fresh, overdue := false, 0
+	for _, s := range sightings {
+		if s.confirmed() {
+			continue
+		}
+		out.Total++
+		switch {
+		case !s.Alive:
+			out.Lost++
+			fresh = fresh || !s.recorded()
+		case s.Asked && s.Remaining < l.TTL-2*l.Keepalive:
+			out.Lost++
+		case l.tired(s):
+			overdue++
+		}
+	}
+	tooMany := func(n int) bool { return n >= 2 && 3*n > out.Total }
+	out.Frozen = tooMany(out.Lost)
+	for _, s := range sightings {
+		out.Ask = out.Ask || fresh && s.Alive && !s.Asked
+	}
+	for _, s := range sightings {
+		v := l.judge(s, &out)
+		v.Fence = v.Fence && !out.Ask && !tooMany(out.Lost+overdue)
+		out.Verdicts = append(out.Verdicts, v)
+	}
+	return out
+}
+
+func (s Sighting) confirmed() bool {
+	return !s.Alive && s.Confirmed != 0 && s.Confirmed >= s.Tenure
+}
+func (s Sighting) recorded() bool { return !s.Alive && s.Recorded != 0 && s.Recorded >= s.Tenure }
+
+// tired reports whether the daemon has been down for too long.
+func (l Leases) tired(s Sighting) bool {
+	return s.Alive && !s.Agent && l.AgentLostAfter > 0 && s.AgentDownFor >= l.AgentLostAfter
+}
+
+func (l Leases) judge(s Sighting, out *Losses) Verdict {
+	v := Verdict{Node: s.Node}
+	say := func(standing Standing, code, format string, args ...any) Verdict {
+		v.Standing, v.Why = standing, units.Reason{Code: code, Message: fmt.Sprintf(format, args...)}
+		return v
+	}
+	again := func(after time.Duration) {
+		if after > 0 && (out.Again == 0 || after < out.Again) {
+			out.Again = after
+		}
+	}
+	switch {
+	case s.Alive && s.Agent:
+		v.Standing = Ready
+		return v
+	case s.Alive:
+		v.Fence = l.tired(s) && s.Recorded < s.Tenure
+		if l.AgentLostAfter > 0 {
+			again(l.AgentLostAfter - s.AgentDownFor)
+		}
+		return say(AgentDown, units.ReasonNodeAgentLost, "its daemon is down, its guard is not")
+	case s.confirmed():
+		v.Record = s.Recorded < s.Confirmed
+		return say(LostNode, units.ReasonNodeLost, "a person confirmed that it is lost")
+	case s.recorded():
+		return say(LostNode, units.ReasonNodeLost, "its lease ended, and its loss is on record")
+	case !s.Seen && l.TermAge < l.TTL:
+		again(l.TTL - l.TermAge)
+		return say(Unknown, units.ReasonNodeLost, "its lease ended while nobody led; it has %s to return", l.TTL-l.TermAge)
+	case out.Frozen:
+		return say(Frozen, units.ReasonEvictionsFrozen,
+			"%d of %d nodes are lost, more than a third: nothing is evicted until they return or nsched nodes confirm-lost", out.Lost, out.Total)
+	case out.Ask:
+		return say(Unknown, units.ReasonNodeLost, "its lease ended; the others are being asked first")
+	}
+	v.Record = true
+	return say(LostNode, units.ReasonNodeLost, "its lease ended")
+}
