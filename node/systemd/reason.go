@@ -74,14 +74,12 @@ func (u Unit) exited() units.Reason {
 	return r
 }
 
+// restarted gives no number: systemd counts the restart that its limit refused, too.
 func (u Unit) restarted() string {
-	switch u.Restarts {
-	case 0:
+	if u.Restarts == 0 {
 		return ""
-	case 1:
-		return " after 1 restart"
 	}
-	return fmt.Sprintf(" after %d restarts", u.Restarts)
+	return ", and restarts in place did not help"
 }
 
 func signalName(number int) string {

@@ -40,7 +40,7 @@ type Unit struct {
 	MainPID int
 	// Invocation is new with every start: equal ids mean that nothing restarted.
 	Invocation string
-	// Restarts counts the restarts that systemd made in place.
+	// Restarts counts the restarts that systemd made in place, and the one that the limit refused.
 	Restarts     int
 	ControlGroup string
 	// Exec is the shim that the unit names, for Shims.Sweep.

@@ -1,0 +1,149 @@
+package systemd_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nsched/nsched/node/systemd"
+	"github.com/nsched/nsched/units"
+)
+
+// fakeWorld is a Fake whose time passes in steps of 10 ms.
+type fakeWorld struct {
+	*systemd.Fake
+	programs map[units.UnitID]systemd.Program
+	now      units.Instant
+}
+
+func newFakeWorld() *fakeWorld {
+	w := &fakeWorld{programs: map[units.UnitID]systemd.Program{}}
+	w.Fake = systemd.NewFake(func(s systemd.Service, _ int) systemd.Program { return w.programs[s.Unit] })
+	w.pass(time.Minute)
+	return w
+}
+
+func (w *fakeWorld) service(_ *testing.T, id units.UnitID, p systemd.Program) systemd.Service {
+	w.programs[id] = p
+	return plainService(id)
+}
+
+func (w *fakeWorld) pause() { w.pass(10 * time.Millisecond) }
+
+func (w *fakeWorld) pass(d time.Duration) {
+	w.now = w.now.Add(d)
+	w.Advance(w.now)
+}
+
+func plainService(id units.UnitID) systemd.Service {
+	return systemd.Service{
+		Unit:      id,
+		Exec:      "/var/lib/nsched/exec/0123/nsched-exec",
+		Record:    "/var/lib/nsched/records/" + id.String() + ".json",
+		Resources: units.Resources{CPU: 100, Memory: 128 << 20, MemoryMax: 128 << 20},
+		Readiness: units.ReadyExec,
+		Stop:      units.Stop{Signal: "SIGTERM", Timeout: 10 * time.Second},
+		Sandbox:   units.Sandbox{Network: true},
+	}
+}
+
+func TestTheFakeConforms(t *testing.T) {
+	for _, c := range conformance {
+		t.Run(c.name, func(t *testing.T) { c.test(t, newFakeWorld()) })
+	}
+}
+
+func TestAFaultyCallIsUnavailableWithOrWithoutEffect(t *testing.T) {
+	w := newFakeWorld()
+	for fault, want := range map[systemd.Fault]bool{systemd.FaultBefore: false, systemd.FaultAfter: true} {
+		u := id("faulty")
+		u.Attempt = units.Attempt(fault)
+		w.SetFault(func(string, units.UnitID) systemd.Fault { return fault })
+		if err := w.Start(t.Context(), plainService(u)); !errors.Is(err, systemd.ErrUnavailable) {
+			t.Errorf("start said %v", err)
+		}
+		if list, err := w.List(t.Context()); !errors.Is(err, systemd.ErrUnavailable) || list != nil {
+			t.Errorf("list said %v, %v", list, err)
+		}
+		w.SetFault(nil)
+		if got := find(t, w, u) != nil; got != want {
+			t.Errorf("after fault %d the unit is there: %v", fault, got)
+		}
+	}
+}
+
+func TestARebootMakesUnitsVanish(t *testing.T) {
+	w := newFakeWorld()
+	start(t, w, plainService(id("one")))
+	w.Reboot()
+	if u := find(t, w, id("one")); u != nil {
+		t.Errorf("unit outlived its machine: %+v", u)
+	}
+}
+
+func TestAProcessThatIsNotReadyInTimeFails(t *testing.T) {
+	w := newFakeWorld()
+	s := w.service(t, id("late"), systemd.Program{Ready: time.Hour})
+	s.StartTimeout = time.Second
+	start(t, w, s)
+	u := awaitState(t, w, s.Unit, units.StateFailed)
+	wantEnding(t, u, ending{systemd.Failed, units.ResultTimeout, 0, 15, 0, units.ReasonStartTimeout})
+}
+
+func TestDieEndsAProcessNow(t *testing.T) {
+	w := newFakeWorld()
+	start(t, w, plainService(id("dies")))
+	w.Die(id("dies"), systemd.Program{ExitCode: 9})
+	wantEnding(t, find(t, w, id("dies")), ending{systemd.Failed, units.ResultExitCode, 9, 0, 0, units.ReasonExited})
+}
+
+func TestEveryChangeIsHinted(t *testing.T) {
+	w := newFakeWorld()
+	var hints []units.UnitID
+	w.OnChange(func(u units.UnitID) { hints = append(hints, u) })
+	s := w.service(t, id("hinted"), systemd.Program{Ends: true, Life: time.Second})
+	start(t, w, s)
+	before := len(hints)
+	at, ok := w.Next()
+	if want := w.now.Boot + time.Second; !ok || at != want {
+		t.Errorf("next is %v, %v; want %v", at, ok, want)
+	}
+	w.pass(time.Second)
+	if before == 0 || len(hints) == before {
+		t.Errorf("hints: %d for the start, %d in all", before, len(hints))
+	}
+	if _, ok := w.Next(); ok {
+		t.Error("something is to come of a unit that ended")
+	}
+}
+
+// The same calls give the same world, however maps are ordered.
+func TestTheFakeIsDeterministic(t *testing.T) {
+	run := func() (trace [][]systemd.Unit) {
+		w := newFakeWorld()
+		for i := range 20 {
+			u := id("many")
+			u.Attempt = units.Attempt(i + 1)
+			s := w.service(t, u, systemd.Program{Ends: true, Life: time.Duration(i%4) * time.Second, ExitCode: i % 3})
+			s.Restart = units.Restart{Attempts: 2, Interval: time.Hour, Delay: time.Second}
+			start(t, w, s)
+		}
+		for range 20 {
+			w.pass(700 * time.Millisecond)
+			list, err := w.List(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			trace = append(trace, list)
+		}
+		return trace
+	}
+	first := run()
+	for range 5 {
+		if diff := cmp.Diff(first, run()); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+}
