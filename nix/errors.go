@@ -29,6 +29,8 @@ var (
 	ErrDamaged = errors.New("store is damaged")
 	// ErrAbsent: the path is not in the local store, and fetching was not asked for. Permanent.
 	ErrAbsent = errors.New("path is not in the local store")
+	// ErrNoExecutable: the closure does not hold the executable that was asked for. Permanent.
+	ErrNoExecutable = errors.New("executable is missing")
 	// ErrForeignRoot: the root's name is taken by something that nsched did not make. Permanent.
 	ErrForeignRoot = errors.New("root belongs to something else")
 	// ErrRoot: the directory of roots cannot be read or changed, or someone else changed it. Worth a retry.

@@ -48,6 +48,18 @@ func (s *Store) explain(ctx context.Context, j job, err error) (again []string, 
 	return again, inWords(j.Path, messages)
 }
 
+// offlineReason names the reason where no cache may be asked.
+func (s *Store) offlineReason(ctx context.Context, j job, err error) error {
+	here := s.valid(ctx, j.Path)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if !here {
+		return fail(ErrFetch, j.Path, "it is not in the local store, and no cache may be asked while offline")
+	}
+	return &Error{Kind: ErrNix, Path: j.Path, Err: err}
+}
+
 // alive returns the caches that answered, if some did not.
 func (w *walk) alive() []string {
 	if len(w.down) == 0 || len(w.down) == len(w.caches) {

@@ -25,6 +25,10 @@ type Request struct {
 	NarrowKeys []PublicKey
 	// AllowUnsigned is as in Options, for this request.
 	AllowUnsigned bool
+	// Executable, if set, is relative to the path and must be an executable file of the closure.
+	Executable string
+	// Offline asks no cache: what is not here, or not signed here, is ErrFetch, since a cache may help later.
+	Offline bool
 	// Progress is told how far the fetch is, on the goroutine of Realise; nil if nobody asks.
 	Progress func(Progress)
 }
@@ -121,6 +125,11 @@ func (s *Store) realise(ctx context.Context, j job) (Closure, error) {
 	if err != nil {
 		return Closure{}, err
 	}
+	if j.Executable != "" {
+		if err := info.Executable(j.Executable); err != nil {
+			return Closure{}, err
+		}
+	}
 	switch target, err := s.root(j.Root); {
 	case err != nil:
 		return Closure{}, err
@@ -135,6 +144,9 @@ func (s *Store) fetchExplained(ctx context.Context, j job, m *meter) error {
 	err := s.fetch(ctx, j, m)
 	if err == nil || !exited(err) {
 		return err
+	}
+	if j.Offline {
+		return s.offlineReason(ctx, j, err)
 	}
 	again, reason := s.explain(ctx, j, err)
 	if len(again) == 0 {
@@ -200,12 +212,16 @@ func (s *Store) fetchConfig(j job) []string {
 	if j.fresh {
 		remembered = "0"
 	}
+	substitute := "true"
+	if j.Offline {
+		ordered, substitute = nil, "false"
+	}
 	stalled := int64(math.Ceil(s.o.StalledTimeout.Seconds()))
 	return []string{
 		"max-jobs = 0",
 		"builders =",
 		"fallback = false",
-		"substitute = true",
+		"substitute = " + substitute,
 		"require-sigs = true",
 		"substituters = " + strings.Join(ordered, " "),
 		"trusted-public-keys = " + strings.Join(keys, " "),

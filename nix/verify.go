@@ -39,6 +39,12 @@ func (s *Store) checked(ctx context.Context, j job) (ClosureInfo, error) {
 		if problem == nil {
 			continue
 		}
+		if j.Offline && len(j.caches) > 0 {
+			return ClosureInfo{}, &Error{
+				Kind: ErrFetch, Path: p.Path, Err: problem,
+				Detail: "the local copy has no trusted signature, and no cache may be asked while offline",
+			}
+		}
 		signed, err := w.vouch(ctx, p, problem)
 		if err != nil {
 			return ClosureInfo{}, err
