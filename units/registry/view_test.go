@@ -60,10 +60,21 @@ func (w *world) flush() {
 func (w *world) Watch(ctx context.Context, r registry.Watch, deliver func(registry.WatchResponse)) registry.Watcher {
 	s := &spoiled{deliver: deliver}
 	w.watches = append(w.watches, s)
+	var first registry.WatchResponse
 	s.Watcher = w.Memory.Watch(ctx, r, func(r registry.WatchResponse) {
-		if !s.deaf {
-			deliver(r)
+		if s.deaf {
+			return
 		}
+		if len(r.Changes) > 0 {
+			// As etcd does, which tells its own revision and not how far the changes go.
+			r.Revision = w.Revision()
+			if len(first.Changes) > 0 {
+				deliver(first) // what was seen already does no harm
+			} else {
+				first = r
+			}
+		}
+		deliver(r)
 	})
 	return s
 }
@@ -193,6 +204,9 @@ func TestAViewIsWholeAtOneRevisionWhateverHappens(t *testing.T) {
 					return rapid.SampledFrom([]string{"/a/", "/b/", "/c/x/", "/c/y/"}).Draw(t, "dir") +
 						fmt.Sprint(rapid.IntRange(0, 9).Draw(t, "n"))
 				})
+				if rapid.Bool().Draw(rt, "settled") {
+					r.Settle()
+				}
 				rt.Repeat(map[string]func(*rapid.T){
 					"put":    func(t *rapid.T) { r.w.put(key.Draw(t, "key"), "v") },
 					"put /d": func(*rapid.T) { r.w.put("/d", "v") },
@@ -205,9 +219,19 @@ func TestAViewIsWholeAtOneRevisionWhateverHappens(t *testing.T) {
 							registry.Op{Kind: registry.OpPut, Key: "/d", Value: []byte("x")},
 						)
 					},
-					"step":           func(*rapid.T) { r.Step() },
-					"hold watches":   func(*rapid.T) { r.w.held = true },
-					"release":        func(*rapid.T) { r.w.held = false; r.w.flush() },
+					"step":         func(*rapid.T) { r.Step() },
+					"hold watches": func(*rapid.T) { r.w.held = true },
+					"release":      func(*rapid.T) { r.w.held = false; r.w.flush() },
+					"deliver one": func(*rapid.T) {
+						if len(r.w.due) > 0 {
+							run := r.w.due[0]
+							r.w.due = r.w.due[1:]
+							run()
+							r.Step()
+						}
+					},
+					"settle":         func(*rapid.T) { r.Settle() },
+					"settle again":   func(*rapid.T) { r.Settle() },
 					"hush watches":   func(*rapid.T) { r.w.hush() },
 					"cancel watches": func(*rapid.T) { r.w.cancel(registry.ErrRefused) },
 					"compact":        func(*rapid.T) { _ = r.w.Compact(r.w.Revision()) },
@@ -347,6 +371,20 @@ func TestAnEtcdThatWentBackIsReported(t *testing.T) {
 	}
 	if len(r.sink.got) != 1 || r.view.Revision() != r.w.Revision() {
 		t.Fatalf("%v at %d", r.sink.got, r.view.Revision())
+	}
+}
+
+func TestAWatchIsNotTakenUpWhereEtcdWentBack(t *testing.T) {
+	r := newRig(t, t, "/")
+	backup := r.w.Snapshot()
+	r.w.put("/a/1", "v")
+	r.Settle()
+	r.w.Restore(backup)
+	r.w.cancel(registry.ErrRefused)
+	r.Step()
+	r.Advance(time.Second)
+	if last := r.sink.batches[len(r.sink.batches)-1]; !last.Regressed {
+		t.Fatalf("%+v", last)
 	}
 }
 
