@@ -18,7 +18,7 @@ const (
 
 // document returns the smallest valid app, its fields replaced by those given. A field whose JSON is
 // empty is left out.
-func document(t *testing.T, replace map[string]string) []byte {
+func document(t testing.TB, replace map[string]string) []byte {
 	t.Helper()
 	fields := map[string]json.RawMessage{
 		"name":    json.RawMessage(`"hello"`),
