@@ -2,7 +2,9 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -142,7 +144,7 @@ func (l *Lab) Down() error {
 	if l.child != nil {
 		_ = l.child.Process.Kill() // may have ended by itself
 		_ = l.child.Wait()         // returns after the kernel ended all of its PID namespace
-	} else if err := killHolder(l.id, l.pid); err != nil {
+	} else if err := l.killHolder(); err != nil {
 		return err
 	}
 	if l.life != nil {
@@ -156,23 +158,36 @@ func (l *Lab) Down() error {
 	})
 }
 
-// killHolder kills a holder that is not a child of this process. The number is only trusted while the
-// lab's lock is held after a descriptor was taken for it.
-func killHolder(id string, pid int) error {
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err == nil {
+// killHolder kills a holder that is not a child of this process. Process ids are reused, so the number
+// counts only when, after a descriptor was taken for it, the one who answers for the lab still has it.
+func (l *Lab) killHolder() error {
+	fd, err := unix.PidfdOpen(l.pid, 0)
+	if err != nil {
+		fd = -1 // it ended
+	} else {
 		defer unix.Close(fd)
-		if alive(id) {
-			err = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+	}
+	if fd >= 0 && alive(l.id) && l.answers() {
+		if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("kill holder %d of lab %s: %w", l.pid, l.id, err)
 		}
 	}
-	if err != nil && err != unix.ESRCH {
-		return fmt.Errorf("kill holder %d of lab %s: %w", pid, id, err)
-	}
-	if !awaitDeath(id, 20*time.Second) {
-		return fmt.Errorf("kill holder %d of lab %s: it lives on", pid, id)
+	if !awaitDeath(l.id, 20*time.Second) {
+		return fmt.Errorf("kill holder %d of lab %s: it lives on", l.pid, l.id)
 	}
 	return nil
+}
+
+// answers says whether the control socket belongs to the holder this hold is on. The kernel accepts
+// the connection even for a holder that is stopped.
+func (l *Lab) answers() bool {
+	socket, err := net.DialUnix("unixpacket", nil, &net.UnixAddr{Name: filepath.Join(l.dir, "control"), Net: "unixpacket"})
+	if err != nil {
+		return false
+	}
+	defer socket.Close()
+	pid, err := wire.NewConn(socket).PeerPID()
+	return err == nil && pid == l.pid
 }
 
 func (l *Lab) dialHolder(ctx context.Context) (*wire.Conn, error) {

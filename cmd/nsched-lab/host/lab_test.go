@@ -58,11 +58,13 @@ func openLab(t *testing.T, names ...string) (*host.Lab, []*host.Host) {
 	return lab, hosts
 }
 
+// runner is a place that commands run in: a host, or the holder.
+type runner interface {
+	Exec(ctx context.Context, argv ...string) (string, error)
+}
+
 // exec runs a command that must succeed.
-func exec(t *testing.T, where interface {
-	Exec(context.Context, ...string) (string, error)
-}, argv ...string,
-) string {
+func exec(t *testing.T, where runner, argv ...string) string {
 	t.Helper()
 	out, err := where.Exec(testContext(t), argv...)
 	if err != nil {

@@ -43,6 +43,11 @@ func leftovers(t *testing.T, id string, swept bool) []string {
 			}
 		}
 	}
+	traces, err := filepath.Glob("/run/systemd/nspawn/*/*" + id + "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found = append(found, traces...)
 	if swept {
 		if _, err := os.Stat(filepath.Join(host.StateDir, id)); err == nil {
 			found = append(found, "directory of lab "+id)

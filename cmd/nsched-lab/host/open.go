@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/nsched/nsched/cmd/nsched-lab/host/holder"
@@ -48,8 +49,9 @@ func Open(ctx context.Context, o Options) (*Lab, error) {
 	if o.Detach {
 		_ = l.life.Close()
 		l.life = nil
-		go func() { _ = l.child.Wait() }() // ends with the lab or with this process
+		child := l.child
 		l.child = nil
+		go func() { _ = child.Wait() }() // ends with the lab or with this process
 	}
 	return l, nil
 }
@@ -64,6 +66,9 @@ func (l *Lab) start(ctx context.Context, o Options, lock *os.File) error {
 		return fmt.Errorf("make log directory: %w", err)
 	}
 	l.logs = logs
+	if o.LogDir != "" && strings.HasPrefix(logs+"/", "/run/") {
+		return fmt.Errorf("log to %s: the holder has a /run of its own: %w", logs, ErrRequest)
+	}
 	out, err := os.OpenFile(filepath.Join(l.logs, "holder.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return fmt.Errorf("open log: %w", err)

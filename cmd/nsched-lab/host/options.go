@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/nsched/nsched/cmd/nsched-lab/host/holder"
 	"github.com/nsched/nsched/cmd/nsched-lab/host/wire"
 )
 
@@ -19,15 +20,15 @@ type Bind = wire.Bind
 type Options struct {
 	// ID names the lab: lower-case letters and digits, up to 12. Default: random.
 	ID string
-	// LogDir is where consoles of hosts and logs of processes go. It is made when missing and never
-	// removed. Default: Lab.Logs() below the lab's own directory, which goes with the lab.
+	// LogDir is where consoles of hosts and logs of processes go, not below /run. It is made when missing
+	// and never removed. Default: Lab.Logs() below the lab's own directory, which goes with the lab.
 	LogDir string
 	// Nameservers are what /etc/resolv.conf of holder and hosts names. Default: the holder, 10.77.0.1,
 	// where a DNS server can be started.
 	Nameservers []netip.Addr
 	// HostsLines are added to /etc/hosts of holder and hosts, which names the lab and its hosts anyway.
 	HostsLines []string
-	// Binds are seen by all hosts.
+	// Binds are seen by all hosts. Sources below /run are not the machine's: the holder has its own.
 	Binds []Bind
 	// Hide are more directories of the machine that hosts see empty. /nix, /root, /home, /opt, /var/log,
 	// /var/tmp and the machine's own units always are.
@@ -54,6 +55,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	return o, nil
 }
+
+// LabName is the name by which hosts reach the holder, and a peer of Net.
+const LabName = holder.LabName
 
 // Address is the holder's address in every lab.
 var Address = netip.MustParseAddr("10.77.0.1")

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -113,12 +114,65 @@ func (c cgroups) make(host string) ([]string, error) {
 	return dirs, nil
 }
 
+// remove kills what is still in a host's cgroups, which only its own processes ever enter, and removes
+// them. After a normal end nothing is.
 func (c cgroups) remove(host string) error {
 	var errs []error
+	for _, d := range c.of(host) {
+		errs = append(errs, killAll(d))
+	}
 	for _, d := range c.of(host) {
 		errs = append(errs, RemoveCgroup(d))
 	}
 	return errors.Join(errs...)
+}
+
+// killAll kills every process in a cgroup and below until there is none, for up to five seconds. A
+// process that forks is killed with its child in a later round.
+func killAll(dir string) error {
+	for range 500 {
+		pids, err := processes(dir)
+		if err != nil || len(pids) == 0 {
+			return err
+		}
+		for _, pid := range pids {
+			if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+				return fmt.Errorf("kill %d in %s: %w", pid, dir, err)
+			}
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return fmt.Errorf("kill processes in %s: they go on", dir)
+}
+
+// processes lists a cgroup and all below it, in the numbers of the caller's PID namespace. Those of a
+// foreign namespace read as 0 and are left out.
+func processes(dir string) ([]int, error) {
+	var pids []int
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Name() != "cgroup.procs" {
+			return ignoreGone(err)
+		}
+		data, err := os.ReadFile(path)
+		for _, field := range strings.Fields(string(data)) {
+			if pid, err := strconv.Atoi(field); err == nil && pid > 0 {
+				pids = append(pids, pid)
+			}
+		}
+		return ignoreGone(err)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list processes of %s: %w", dir, err)
+	}
+	return pids, nil
+}
+
+// ignoreGone forgives that a cgroup vanished while it was looked at.
+func ignoreGone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) {
+		return nil
+	}
+	return err
 }
 
 // RemoveCgroup removes a cgroup and all below it; one that is not there is fine. The kernel says busy
@@ -140,13 +194,10 @@ func RemoveCgroup(dir string) error {
 func removeTree(dir string) error {
 	var dirs []string
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
 		if err == nil && d.IsDir() {
 			dirs = append(dirs, path)
 		}
-		return err
+		return ignoreGone(err)
 	})
 	if err != nil {
 		return err

@@ -13,7 +13,6 @@ import (
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 
 	"github.com/nsched/nsched/cmd/nsched-lab/host/wire"
 )
@@ -75,40 +74,6 @@ func (h *holder) setUp(ctx context.Context) (*net.UnixListener, error) {
 		return nil, fmt.Errorf("open control socket: %w", err)
 	}
 	return l, nil
-}
-
-// mountAll gives the holder its own view: no propagation either way, its own /proc, the lab's tmpfs
-// and its own name resolution.
-func (h *holder) mountAll() error {
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("make mounts private: %w", err)
-	}
-	const safe = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
-	if err := unix.Mount("proc", "/proc", "proc", safe, ""); err != nil {
-		return fmt.Errorf("mount /proc: %w", err)
-	}
-	if err := os.MkdirAll(h.fs, 0o700); err != nil {
-		return fmt.Errorf("make lab directory: %w", err)
-	}
-	if err := unix.Mount("nsched-lab-"+h.cfg.ID, h.fs, "tmpfs", 0, "mode=0755,size=75%"); err != nil {
-		return fmt.Errorf("mount tmpfs on %s: %w", h.fs, err)
-	}
-	if err := os.Mkdir(filepath.Join(h.fs, "etc"), 0o755); err != nil {
-		return fmt.Errorf("make lab directory: %w", err)
-	}
-	for name, content := range map[string]string{"hosts": h.hostsFile(), "resolv.conf": h.resolvConf()} {
-		own, etc := filepath.Join(h.fs, "etc", name), filepath.Join("/etc", name)
-		if err := os.WriteFile(own, []byte(content), 0o644); err != nil {
-			return fmt.Errorf("write %s: %w", own, err)
-		}
-		if _, err := os.Stat(etc); err != nil {
-			continue // a machine without it has nothing to hide
-		}
-		if err := unix.Mount(own, etc, "", unix.MS_BIND, ""); err != nil {
-			return fmt.Errorf("bind %s: %w", etc, err)
-		}
-	}
-	return nil
 }
 
 // create registers a host that is off, gives it the next address and makes its root.

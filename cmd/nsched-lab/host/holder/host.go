@@ -166,7 +166,7 @@ func (n *host) switchOff(ctx context.Context) error {
 }
 
 // kill ends the host's PID 1, and with it the host; systemd-nspawn follows by itself. Before
-// systemd-nspawn has told the PID, killing it takes its child along.
+// systemd-nspawn has told the PID it is killed instead, and what it started goes with the cgroups.
 func (n *host) kill(l *life) {
 	n.mu.Lock()
 	l.cut = true

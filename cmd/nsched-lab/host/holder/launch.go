@@ -73,7 +73,10 @@ func (n *host) nspawn() []string {
 		}
 		args = append(args, flag+escape(b.Source)+":"+escape(b.Target))
 	}
-	return append(args, initPath, "systemd.unit=nsched-lab.target")
+	args = append(args, initPath, "systemd.unit=nsched-lab.target")
+	// It mounts the host's /sys before it joins the host's network, and /sys shows the network of who
+	// mounts it. So it is born there.
+	return append([]string{"nsenter", "--net=" + n.netns(), "--"}, args...)
 }
 
 // escape protects what separates the parts of a bind.
