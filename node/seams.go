@@ -78,6 +78,7 @@ type Observation struct {
 	Result     units.Result
 	ExitCode   int
 	Signal     int
+	Reason     units.Reason // why it ended
 	PID        int
 	Restarts   int
 	Invocation string

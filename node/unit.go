@@ -80,7 +80,7 @@ func (u *unit) service(d *Daemon) converge.Service {
 		return converge.Service{}
 	}
 	o := u.observed
-	return converge.Service{Phase: o.Phase, Result: o.Result, ExitCode: o.ExitCode, Signal: o.Signal, Restarts: o.Restarts}
+	return converge.Service{Phase: o.Phase, Result: o.Result, ExitCode: o.ExitCode, Signal: o.Signal, Reason: o.Reason}
 }
 
 // desire takes over an assignment's word, by maximum.

@@ -83,7 +83,7 @@ type Service struct {
 	Result   units.Result
 	ExitCode int
 	Signal   int
-	Restarts int
+	Reason   units.Reason // why it ended
 }
 
 // Up reports whether a process of the unit may exist.

@@ -21,7 +21,7 @@ func run(f Facts, v Verdict) Verdict {
 	if f.Service.Phase == Ended && f.Service.Result.Failed() {
 		return v.ending(Ending{
 			State: units.StateFailed, Result: f.Service.Result, ExitCode: f.Service.ExitCode, Signal: f.Service.Signal,
-			Reason: failure(f.Service),
+			Reason: f.Service.Reason,
 		}, "systemd has given it up")
 	}
 	return prepare(f, v)
@@ -98,47 +98,4 @@ func fetch(f Facts, v Verdict) Verdict {
 		return v.wake(f.Closure.RetryAt)
 	}
 	return v.with(Fetch, "its closure is not known to be here")
-}
-
-// failure words a failed service's end.
-func failure(s Service) units.Reason {
-	switch s.Result {
-	case units.ResultOOMKill:
-		return units.Reason{Code: units.ReasonOutOfMemory}
-	case units.ResultSignal, units.ResultCoreDump:
-		return units.Reason{Code: units.ReasonKilled}
-	case units.ResultTimeout:
-		return units.Reason{Code: units.ReasonStartTimeout}
-	case units.ResultWatchdog:
-		return units.Reason{Code: units.ReasonWatchdog}
-	case units.ResultStartLimit:
-		return units.Reason{Code: units.ReasonRestartLimit}
-	case units.ResultResources:
-		return units.Reason{Code: units.ReasonBadUnit}
-	}
-	return exited(s)
-}
-
-// The exit codes by which the shim says why it did not become the service; see nsched-exec.
-const (
-	exitTenure      = 75
-	exitRecord      = 78
-	exitNotExecuted = 126
-	exitNotFound    = 127
-	// systemd's own, in systemd.exec(5): it could not execute the shim.
-	exitExec = 203
-)
-
-func exited(s Service) units.Reason {
-	switch s.ExitCode {
-	case exitNotFound:
-		return units.Reason{Code: units.ReasonExecutableMissing}
-	case exitNotExecuted, exitExec:
-		return units.Reason{Code: units.ReasonExecFailed}
-	case exitTenure:
-		return units.Reason{Code: units.ReasonTenureLost}
-	case exitRecord:
-		return units.Reason{Code: units.ReasonInternal, Message: "the shim could not read the unit's record"}
-	}
-	return units.Reason{Code: units.ReasonExited}
 }
