@@ -50,3 +50,6 @@ func (c *compacting) Range(ctx context.Context, r registry.Range) (registry.Rang
 	}
 	return c.Memory.Range(ctx, r)
 }
+
+// ctxOf is the context of what a test does by hand, beside the shells that it drives.
+func ctxOf() context.Context { return context.Background() }

@@ -1,0 +1,297 @@
+package registry_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/loop/looptest"
+	"github.com/nsched/nsched/units/registry"
+)
+
+// candidates are elections over one twin, on one clock.
+type candidates struct {
+	t     testing.TB
+	keys  registry.Keys
+	twin  *registry.Memory
+	now   units.Instant
+	seats []*seat
+	late  []*looptest.Task
+	terms []int64 // in the order in which they were first believed
+}
+
+type seat struct {
+	*looptest.Bench
+	e    *registry.Election
+	name string
+}
+
+func newCandidates(t testing.TB, n int) *candidates {
+	c := &candidates{t: t, keys: defaultKeys(t), twin: registry.NewMemory(registry.MemoryOptions{})}
+	for i := range n {
+		c.seats = append(c.seats, c.seat(fmt.Sprintf("s%d", i)))
+	}
+	c.now = c.seats[0].Now
+	return c
+}
+
+// seat starts a scheduler.
+func (c *candidates) seat(name string) *seat {
+	b := looptest.NewBench(c.t)
+	e, err := registry.NewElection(registry.ElectionOptions{
+		KV: looptest.NewKV(c.twin), Exec: b.Exec, Mail: b.Mail, Keys: c.keys, Self: units.Leader{Name: name},
+		Rand: rand.New(rand.NewPCG(1, uint64(len(name)))),
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	b.Use(&mailed{b.Mail, e})
+	if c.now.Boot != 0 {
+		b.Now = c.now
+	}
+	return &seat{b, e, name}
+}
+
+// move moves every clock, without a step.
+func (c *candidates) move(d time.Duration) {
+	c.now = c.now.Add(d)
+	for _, s := range c.seats {
+		s.Now = c.now
+	}
+	c.twin.Advance(c.twin.Now() + d)
+}
+
+// settle lets every candidate come to rest, d from now.
+func (c *candidates) settle(d time.Duration) {
+	for end := c.now.Boot + d; ; c.move(50 * time.Millisecond) {
+		for _, s := range c.seats {
+			s.Settle()
+		}
+		if c.now.Boot >= end {
+			return
+		}
+	}
+}
+
+// leaders returns who believes to lead.
+func (c *candidates) leaders() (out []*seat) {
+	for _, s := range c.seats {
+		if term, ok := s.e.Term(c.now); ok {
+			out = append(out, s)
+			if len(c.terms) == 0 || c.terms[len(c.terms)-1] != term.CreateRevision {
+				c.terms = append(c.terms, term.CreateRevision)
+			}
+		}
+	}
+	return out
+}
+
+func TestNeverDoTwoBelieveToLeadAndTermsRise(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		c := newCandidates(t, 3)
+		if rapid.Bool().Draw(rt, "settled") {
+			c.settle(0)
+		}
+		pick := func(t *rapid.T) *seat { return c.seats[rapid.IntRange(0, 2).Draw(t, "seat")] }
+		rt.Repeat(map[string]func(*rapid.T){
+			"step": func(t *rapid.T) { pick(t).Step() },
+			"step one and run a task": func(t *rapid.T) {
+				s := pick(t)
+				s.Step()
+				if tasks := s.Exec.Waiting(); len(tasks) > 0 {
+					task := tasks[rapid.IntRange(0, len(tasks)-1).Draw(t, "task")]
+					fate := rapid.SampledFrom(looptest.Fates()).Draw(t, "fate")
+					task.Run(fate)
+					c.late = append(c.late, task)
+					s.Step()
+				}
+			},
+			"settle": func(*rapid.T) { c.settle(0) },
+			"land": func(t *rapid.T) {
+				if len(c.late) > 0 {
+					c.late[rapid.IntRange(0, len(c.late)-1).Draw(t, "late")].Land()
+				}
+			},
+			"crash and start again": func(t *rapid.T) {
+				i := rapid.IntRange(0, 2).Draw(t, "seat")
+				c.seats[i].Exec.Crash()
+				c.seats[i] = c.seat(c.seats[i].name)
+			},
+			"resign and start again": func(t *rapid.T) {
+				i := rapid.IntRange(0, 2).Draw(t, "seat")
+				c.seats[i].e.Resign()
+				if _, ok := c.seats[i].e.Term(c.now); ok {
+					t.Fatal("leads after it resigned")
+				}
+				c.seats[i].Settle()
+				c.seats[i] = c.seat(c.seats[i].name)
+			},
+			"an operator deletes the leader's key": func(t *rapid.T) {
+				if led := c.leaders(); len(led) > 0 {
+					term, _ := led[0].e.Term(c.now)
+					del(t, c.twin, term.Key)
+					// Until it hears of it, it believes on: only the fence helps then.
+					for now, ok := led[0].e.Term(c.now); ok && now.CreateRevision == term.CreateRevision; {
+						c.move(50 * time.Millisecond)
+						led[0].Settle()
+						now, ok = led[0].e.Term(c.now)
+					}
+				}
+			},
+			"time goes by": func(t *rapid.T) {
+				c.move(time.Duration(rapid.IntRange(1, 4000).Draw(t, "ms")) * time.Millisecond)
+			},
+			"": func(t *rapid.T) {
+				if led := c.leaders(); len(led) > 1 {
+					a, _ := led[0].e.Term(c.now)
+					b, _ := led[1].e.Term(c.now)
+					t.Fatalf("%s and %s lead: %+v and %+v", led[0].name, led[1].name, a, b)
+				}
+				for i := 1; i < len(c.terms); i++ {
+					if c.terms[i] <= c.terms[i-1] {
+						t.Fatalf("terms %v", c.terms)
+					}
+				}
+			},
+		})
+		c.settle(12 * time.Second)
+		led := c.leaders()
+		if len(led) != 1 {
+			rt.Fatalf("%d lead in the end: %s %s %s", len(led),
+				c.seats[0].e.State(c.now), c.seats[1].e.State(c.now), c.seats[2].e.State(c.now))
+		}
+		for _, s := range c.seats {
+			o, ok := s.e.Observe()
+			if !ok || o.Leader.Name != led[0].name || o.Self != (s == led[0]) {
+				rt.Fatalf("%s observes %+v", s.name, o)
+			}
+		}
+	})
+}
+
+func del(t interface{ Fatal(...any) }, kv registry.KV, key string) {
+	op := registry.Op{Kind: registry.OpDelete, Key: key}
+	if _, err := kv.Txn(ctxOf(), registry.Txn{Then: []registry.Op{op}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestACleanStopHandsOverAtOnce(t *testing.T) {
+	c := newCandidates(t, 2)
+	c.settle(0)
+	c.move(time.Second)
+	c.settle(0)
+	led := c.leaders()[0]
+	other := c.seats[0]
+	if led == other {
+		other = c.seats[1]
+	}
+	at := c.now
+	led.e.Resign()
+	led.Settle()
+	other.Settle()
+	if !led.e.Done() || other.e.State(c.now) != registry.StateLeader || c.now != at {
+		t.Fatalf("done %v, successor %s", led.e.Done(), other.e.State(c.now))
+	}
+	before, after := c.terms[0], int64(0)
+	c.leaders()
+	if after = c.terms[1]; after <= before {
+		t.Fatalf("terms %v", c.terms)
+	}
+}
+
+func TestAKilledLeaderIsSucceededWhenItsLeaseEnds(t *testing.T) {
+	c := newCandidates(t, 2)
+	c.settle(3 * time.Second)
+	led := c.leaders()[0]
+	led.Exec.Crash()
+	var left []*seat
+	for _, s := range c.seats {
+		if s != led {
+			left = append(left, s)
+		}
+	}
+	c.seats = left
+	killed := c.now
+	for len(c.leaders()) == 0 {
+		c.settle(50 * time.Millisecond)
+		if c.now.Since(killed) > time.Minute {
+			t.Fatal("nobody leads")
+		}
+	}
+	if took := c.now.Since(killed); took > 5*time.Second+100*time.Millisecond {
+		t.Fatalf("took %s", took)
+	}
+}
+
+func TestALeaderThatHearsNothingIsUncertainAndThenLeadsOnOrIsLost(t *testing.T) {
+	c := newCandidates(t, 1)
+	c.settle(0)
+	s := c.seats[0]
+	term, ok := s.e.Term(c.now)
+	if !ok {
+		t.Fatal(s.e.State(c.now))
+	}
+	c.move(4600 * time.Millisecond) // a pause: nothing was sent
+	if got := s.e.State(c.now); got != registry.StateUncertain {
+		t.Fatalf("after a pause: %s", got)
+	}
+	s.Settle()
+	again, ok := s.e.Term(c.now)
+	if !ok || again.CreateRevision != term.CreateRevision {
+		t.Fatalf("after a renewal: %s %+v", s.e.State(c.now), again)
+	}
+	c.move(6 * time.Second)
+	s.Step()
+	if got := s.e.State(c.now); got != registry.StateLost {
+		t.Fatalf("after its lease ended: %s", got)
+	}
+	s.Settle()
+	if next, ok := s.e.Term(c.now); !ok || next.CreateRevision <= term.CreateRevision || next.Lease == term.Lease {
+		t.Fatalf("%s %+v after %+v", s.e.State(c.now), next, term)
+	}
+}
+
+func TestALostAnswerToTheCreationIsResolvedWithoutASecondKey(t *testing.T) {
+	for _, fate := range []looptest.Fate{looptest.ReplyLost, looptest.Late, looptest.RequestLost} {
+		t.Run(fate.String(), func(t *testing.T) {
+			c := newCandidates(t, 1)
+			s := c.seats[0]
+			s.Step()
+			s.Exec.Find("grant", "").Run(looptest.Applied)
+			s.Step()
+			create := s.Exec.Find("campaign", "")
+			create.Run(fate)
+			s.Step()
+			create.Land()
+			c.settle(time.Second)
+			create.Land()
+			if _, ok := s.e.Term(c.now); !ok {
+				t.Fatal(s.e.State(c.now))
+			}
+			prefix := c.keys.Under(registry.KindLeader)
+			res, err := c.twin.Range(t.Context(), registry.Range{Key: prefix, End: registry.PrefixEnd(prefix)})
+			if err != nil || len(res.KVs) != 1 || res.KVs[0].Version != 1 {
+				t.Fatalf("%+v %v", res.KVs, err)
+			}
+		})
+	}
+}
+
+func TestAKeyThatNoLiveCandidateHoldsDoesNotBlockTheElection(t *testing.T) {
+	c := newCandidates(t, 1)
+	for _, key := range []string{"leader/abc", "leader/not-a-lease", "leader/"} {
+		op := registry.Op{Kind: registry.OpPut, Key: c.keys.Prefix() + key, Value: []byte("by hand")}
+		if _, err := c.twin.Txn(t.Context(), registry.Txn{Then: []registry.Op{op}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.settle(0)
+	if len(c.leaders()) != 1 {
+		t.Fatal(c.seats[0].e.State(c.now))
+	}
+}
