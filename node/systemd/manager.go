@@ -84,7 +84,7 @@ func (m *Manager) connect(ctx context.Context) (*connection, error) {
 	}
 	c, err := dial(ctx, m.hints)
 	if err != nil {
-		return nil, fmt.Errorf("connect to systemd: %w: %w", ErrUnavailable, err)
+		return nil, fmt.Errorf("connect to systemd: %w: %w", ErrUnavailable, errors.Join(ctx.Err(), err))
 	}
 	m.log.Debug().Bool("direct", c.direct).Msg("connected to systemd")
 	m.mu.Lock()

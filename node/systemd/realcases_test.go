@@ -244,7 +244,9 @@ func testNotify(t *testing.T, w *realWorld) {
 		t.Errorf("unit is not starting: %+v", u)
 	}
 	// systemd-notify is the main process, so that its word counts; its end is the service's.
-	awaitState(t, w, s.Unit, units.StateFailed)
+	if u := awaitState(t, w, s.Unit, units.StateStopped); u.Ready-u.Started < 400*time.Millisecond {
+		t.Errorf("it was ready before it said so: %+v", u)
+	}
 }
 
 func testMissingExecutable(t *testing.T, w *realWorld) {
@@ -265,12 +267,10 @@ func testMissingRecord(t *testing.T, w *realWorld) {
 }
 
 func testLongestName(t *testing.T, w *realWorld) {
-	label := strings.Repeat("x", 63)
-	u := units.UnitID{
-		Namespace: units.Namespace(label), App: units.AppName(label), Slot: units.Slot(label),
-		Generation: 1<<63 - 1, Attempt: 1<<63 - 1,
-	}
-	start(t, w, w.service(t, u, systemd.Program{}))
+	u := longestName()
+	s := w.service(t, u, systemd.Program{})
+	s.State = []string{strings.Repeat("s", 63)}
+	start(t, w, s)
 	awaitState(t, w, u, units.StateRunning)
 }
 

@@ -50,6 +50,10 @@ type Service struct {
 	probeOOM bool
 }
 
+// NameLimit is the longest name of a service, in bytes. systemd allows 255, but names the unit's private
+// /tmp "systemd-private-<boot id>-<service>-XXXXXX", and a longer one fails with Result=resources.
+const NameLimit = 255 - len("systemd-private-") - 32 - len("-") - len("-XXXXXX")
+
 // DefaultHidden is nsched's own: its state, its runtime directory, its configuration.
 func DefaultHidden() []string { return []string{"/var/lib/nsched", "/run/nsched", "/etc/nsched"} }
 
@@ -90,6 +94,9 @@ func (s Service) Validate() error {
 	}
 	if err := s.Unit.Validate(); err != nil {
 		return fail("unit", err.Error())
+	}
+	if n := len(s.Unit.ServiceName()); n > NameLimit {
+		return fail("unit", fmt.Sprintf("has a service name of %d bytes, and systemd can run %d: shorten the app's name", n, NameLimit))
 	}
 	for _, p := range s.paths() {
 		if !plainPath(p.path) {
