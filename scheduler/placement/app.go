@@ -94,7 +94,8 @@ func (a *app) inOrder(names []units.NodeName) []*unit {
 		}
 		slices.SortFunc(a.sorted, func(x, y *unit) int {
 			return cmp.Or(
-				units.CompareSlots(x.slot, y.slot),
+				cmp.Compare(x.order, y.order),
+				cmp.Compare(x.slot, y.slot),
 				cmp.Compare(x.attempt, y.attempt),
 				cmp.Compare(x.generation, y.generation),
 				cmp.Compare(names[x.node], names[y.node]),

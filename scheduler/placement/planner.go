@@ -21,8 +21,8 @@ func (s *State) Plan(nowMs, term int64, policy Policy) Outcome {
 		works = append(works, p.reconcile(a))
 	}
 	slices.SortStableFunc(works, func(a, b *work) int { return cmp.Compare(b.priority(), a.priority()) })
-	p.fill(works)
 	p.reserve(works)
+	p.fill(works)
 	for _, w := range works {
 		p.update(w)
 		p.settle(w)

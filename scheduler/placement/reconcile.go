@@ -76,6 +76,10 @@ func (p *planner) reconcile(a *app) *work {
 		w.claimed++
 		p.emptySlot(w, sorted{slot: slot, record: record, attempt: record.Attempt})
 	}
+	bySlotOrder := func(a, b fill) int { return units.CompareSlots(a.slot, b.slot) }
+	if !slices.IsSortedFunc(w.fills, bySlotOrder) {
+		slices.SortFunc(w.fills, bySlotOrder)
+	}
 	if w.target != nil && w.target.spec.kind == units.TypeSystem && w.claimed == 0 {
 		w.unsettled = true
 		p.refuse(w, w.filler, &fill{only: -1}, nil)

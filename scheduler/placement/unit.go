@@ -2,6 +2,7 @@ package placement
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/nsched/nsched/units"
@@ -32,6 +33,7 @@ const (
 // unit is what planning needs of a Unit.
 type unit struct {
 	unitKey
+	order      int // of the slot among the app's, before its text
 	stage      stage
 	assignment units.Assignment
 	modRev     int64
@@ -51,13 +53,13 @@ func (s *State) PutUnit(u Unit) {
 	key := unitKey{i, u.ID.Slot, u.ID.Generation, u.ID.Attempt}
 	was := a.units[key]
 	if was == nil {
-		was = &unit{unitKey: key}
+		was = &unit{unitKey: key, order: slotOrder(key.slot)}
 		a.units[key] = was
 		a.sorted = nil
 	}
 	s.discharge(was)
 	*was = unit{
-		unitKey: key, stage: stageOf(u), assignment: u.Assignment, modRev: u.ModRev, statusRev: u.StatusRev,
+		unitKey: key, order: was.order, stage: stageOf(u), assignment: u.Assignment, modRev: u.ModRev, statusRev: u.StatusRev,
 		code: u.Status.Reason.Code, result: u.Status.Result, healthyMs: u.Status.HealthyForMs, problem: u.Problem,
 	}
 	if u.answered() {
@@ -78,6 +80,14 @@ func (s *State) RemoveUnit(node units.NodeName, id units.UnitID) {
 		delete(a.units, key)
 		a.sorted = nil
 	}
+}
+
+// slotOrder makes units.CompareSlots cheap: indices by number, all else after them.
+func slotOrder(s units.Slot) int {
+	if i, isIndex := s.Index(); isIndex {
+		return i
+	}
+	return math.MaxInt
 }
 
 // answered reports whether the status is about this life of the assignment.

@@ -1,0 +1,185 @@
+package placement_test
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nsched/nsched/scheduler/placement"
+	"github.com/nsched/nsched/units"
+)
+
+// judge is a test of testing or of rapid.
+type judge interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// checkPlan asserts what holds of every plan of every snapshot.
+func checkPlan(t judge, s placement.Snapshot, o placement.Outcome, policy placement.Policy) {
+	t.Helper()
+	after := placement.Apply(s, o)
+	if again := placement.Plan(after, policy); len(again.Actions) != 0 {
+		t.Errorf("a plan of an applied plan does %v", again.Actions)
+	}
+	checkNamespaces(t, s, o)
+	checkRoom(t, after, o)
+	checkAttempts(t, s, o)
+	checkWords(t, o)
+}
+
+func nodesOf(s placement.Snapshot) map[units.NodeName]placement.Node {
+	nodes := make(map[units.NodeName]placement.Node)
+	for _, n := range s.Nodes {
+		nodes[n.Name] = n
+	}
+	return nodes
+}
+
+func checkNamespaces(t judge, s placement.Snapshot, o placement.Outcome) {
+	t.Helper()
+	nodes := nodesOf(s)
+	for _, a := range o.Actions {
+		if a.Kind != placement.KindPlace {
+			continue
+		}
+		n, known := nodes[a.Node]
+		if !known || n.Standing != placement.Ready || n.Cordon || n.Drain || !n.Problem.IsZero() {
+			t.Errorf("placed %s on %s, which takes nothing", a.Unit, a.Node)
+		}
+		if admitted := n.Record.Namespaces; len(admitted) > 0 && !slices.Contains(admitted, a.Unit.Namespace) {
+			t.Errorf("placed %s on %s, which does not admit its namespace", a.Unit, a.Node)
+		}
+	}
+}
+
+// documents are the apps that tests made specs of; a Spec does not tell what is in it.
+var documents = map[*placement.Spec]units.App{}
+
+func document(s placement.Snapshot, id units.UnitID) (units.App, bool) {
+	for _, a := range s.Apps {
+		if a.ID != id.AppID() {
+			continue
+		}
+		for _, g := range a.Generations {
+			if g.Number == id.Generation && g.Spec != nil {
+				doc, known := documents[g.Spec]
+				return doc, known
+			}
+		}
+	}
+	return units.App{}, false
+}
+
+func holds(u placement.Unit) bool {
+	if u.CreateRev == 0 {
+		return u.Status.Orphan && !u.Status.State.Terminal()
+	}
+	over := u.StatusRev != 0 && u.Status.Assignment == u.CreateRev && u.Status.State.Terminal()
+	return !over || !u.Problem.IsZero()
+}
+
+// checkRoom counts anew, in its own way, what is taken on every node that the plan placed something on.
+func checkRoom(t judge, after placement.Snapshot, o placement.Outcome) {
+	t.Helper()
+	placed := make(map[units.NodeName]bool)
+	for _, a := range o.Actions {
+		placed[a.Node] = placed[a.Node] || a.Kind == placement.KindPlace
+	}
+	type port struct {
+		node     units.NodeName
+		protocol units.Protocol
+		port     uint16
+	}
+	used, listening := make(map[units.NodeName]units.Resources), make(map[port]string)
+	nodes := nodesOf(after)
+	for _, u := range after.Units {
+		doc, known := document(after, u.ID)
+		if !placed[u.Node] || !holds(u) || !known {
+			continue
+		}
+		sum := used[u.Node]
+		sum.CPU, sum.Memory, sum.Disk = sum.CPU+doc.Resources.CPU, sum.Memory+doc.Resources.Memory, sum.Disk+doc.Resources.Disk
+		used[u.Node] = sum
+		for _, p := range doc.Ports {
+			number, given := u.Assignment.Ports[p.Name]
+			if !given {
+				continue
+			}
+			key := port{u.Node, p.Protocol, number}
+			if other, taken := listening[key]; taken {
+				t.Errorf("%s and %s both have %d/%s on %s", other, u.ID, number, p.Protocol, u.Node)
+			}
+			listening[key] = u.ID.String()
+			for _, r := range nodes[u.Node].Record.ReservedPorts {
+				if r.First <= number && number <= r.Last {
+					t.Errorf("%s has port %d, which %s keeps", u.ID, number, u.Node)
+				}
+			}
+		}
+	}
+	for name, sum := range used {
+		c := nodes[name].Record.Capacity
+		if int64(sum.CPU) > c.CPUMilli || int64(sum.Memory) > c.MemoryBytes || int64(sum.Disk) > c.DiskBytes {
+			t.Errorf("%s has %+v and gave away %+v", name, c, sum)
+		}
+	}
+}
+
+// checkAttempts asserts that no attempt is given out twice, and that deleting one remembers it.
+func checkAttempts(t judge, s placement.Snapshot, o placement.Outcome) {
+	t.Helper()
+	type slot struct {
+		app  units.AppID
+		slot units.Slot
+	}
+	highest := make(map[slot]units.Attempt)
+	for _, a := range s.Apps {
+		for _, r := range a.Slots {
+			highest[slot{a.ID, r.Slot}] = r.Record.Attempt
+		}
+	}
+	for _, u := range s.Units {
+		k := slot{u.ID.AppID(), u.ID.Slot}
+		highest[k] = max(highest[k], u.ID.Attempt)
+	}
+	before := maps.Clone(highest)
+	for _, a := range o.Actions {
+		k := slot{a.Unit.AppID(), a.Unit.Slot}
+		switch a.Kind {
+		case placement.KindPlace:
+			if a.Unit.Attempt != highest[k]+1 {
+				t.Errorf("placed %s after attempt %d", a.Unit, highest[k])
+			}
+			highest[k] = a.Unit.Attempt
+		case placement.KindDelete:
+			if a.Record.Attempt != before[k] {
+				t.Errorf("deleted %s and wrote attempt %d, not %d", a.Unit, a.Record.Attempt, before[k])
+			}
+		}
+	}
+}
+
+func checkWords(t judge, o placement.Outcome) {
+	t.Helper()
+	for _, a := range o.Actions {
+		if a.Reason.Code == "" || a.Reason.Message == "" {
+			t.Errorf("%s %s has no reason", a.Kind, a.Unit)
+		}
+	}
+	for _, u := range o.Unplaced {
+		if u.Reason.Code == "" {
+			t.Errorf("%s:%s is not placed for no reason", u.App, u.Slot)
+		}
+	}
+}
+
+// checkSame asserts that two outcomes are equal.
+func checkSame(t judge, what string, a, b placement.Outcome) {
+	t.Helper()
+	if diff := cmp.Diff(a, b); diff != "" {
+		t.Errorf("%s (-one +other):\n%s", what, diff)
+	}
+}
