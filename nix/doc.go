@@ -24,7 +24,8 @@
 // # Not promised
 //
 // The bytes on disk are not hashed again on every start: a path counts as what Nix registered it to be
-// (`nix-store --verify --check-contents` is the tool for that). Only paths below /nix/store exist here.
+// (`nix-store --verify --check-contents` is the tool for that). Whether they survive a loss of power right
+// after a fetch is Nix' setting sync-before-registering, which is off by default. Only paths below /nix/store exist here.
 // Caches other than http, https and file can be fetched from (Nix does it) but not asked for reasons or
 // walked ahead of a fetch.
 package nix

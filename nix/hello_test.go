@@ -71,6 +71,22 @@ func TestTheExampleIsBuiltPushedFetchedAndServes(t *testing.T) {
 	}
 }
 
+func TestTheExamplesAppIsValid(t *testing.T) {
+	text, err := os.ReadFile("../examples/hello/app.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What submit does first: the link becomes the path that it points to.
+	document := strings.Replace(string(text), `"./result"`, `"`+string(pathA)+`"`, 1)
+	read := units.ReadApp([]byte(document))
+	if err := read.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if app := read.App; app.Name != "hello" || app.Path != pathA || app.Count == nil || *app.Count != 3 {
+		t.Errorf("app is %+v", app)
+	}
+}
+
 func waitForAnswer(t *testing.T, url string, ended <-chan error) string {
 	t.Helper()
 	for {

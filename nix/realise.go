@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,6 +60,9 @@ func (s *Store) Realise(ctx context.Context, r Request) (Closure, error) {
 		return Closure{}, err
 	}
 	defer release()
+	if err := os.MkdirAll(s.o.RootsDir, 0o755); err != nil {
+		return Closure{}, &Error{Kind: ErrRoot, Detail: "make the directory of roots", Err: err}
+	}
 	before, err := s.root(r.Root)
 	if err != nil {
 		return Closure{}, err
