@@ -19,7 +19,7 @@ var appShape = object[App]{
 	},
 	fields: []field[App]{
 		at("$schema", "Where this schema is, for editors. Ignored.", text[string]{}, func(*App) *string { return new(string) }),
-		at("schema", "Version of this format. An app runs only on nodes that know it.", integer[int]{1, AppSchema}, func(a *App) *int { return &a.Schema }),
+		at("schema", "Version of this format. An app runs only on nodes that know it.", schemaVersion[int]{integer[int]{1, AppSchema}}, func(a *App) *int { return &a.Schema }),
 		at("name", "With the namespace the app's identity.", labelShape[AppName](), func(a *App) *AppName { return &a.Name }).due(),
 		at("namespace", "The environment. Nothing crosses it.", labelShape[Namespace](), func(a *App) *Namespace { return &a.Namespace }),
 		at("owner", "Who answers for it.", text[string]{problem: printable, pattern: noControls, limit: 254}, func(a *App) *string { return &a.Owner }),

@@ -4,8 +4,8 @@ import "strings"
 
 // Problem is one thing wrong with a document.
 type Problem struct {
-	Path    string // of the field, such as ports[0].name; empty for the document as a whole
-	Message string // what is wrong and what to do, on one line
+	Path    string `json:"path,omitempty"` // of the field, such as ports[0].name; empty for the document as a whole
+	Message string `json:"message"`        // what is wrong and what to do, on one line
 }
 
 // String returns "path: message".
@@ -37,15 +37,4 @@ func (p Problems) Err() error {
 		return nil
 	}
 	return p
-}
-
-// touches reports whether a problem is at the path or beneath it.
-func (p Problems) touches(path string) bool {
-	for _, problem := range p {
-		rest, found := strings.CutPrefix(problem.Path, path)
-		if found && (rest == "" || rest[0] == '.' || rest[0] == '[') {
-			return true
-		}
-	}
-	return false
 }

@@ -147,10 +147,10 @@ func isScalar(t tree) bool {
 
 // near reports whether two words differ by at most two edits, and by less than half of them.
 func near(a, b string) bool {
-	if max(len(a)-len(b), len(b)-len(a)) > 2 {
+	if max(len(a)-len(b), len(b)-len(a)) > 2 || len(b) > labelLimit {
 		return false
 	}
-	row := make([]int, len(b)+1)
+	var row [labelLimit + 1]int
 	for j := range row {
 		row[j] = j
 	}

@@ -171,6 +171,19 @@ func (i integer[T]) read(r *reader, v *value, into *T) {
 	}
 }
 
+// schemaVersion is the shape of the document's own version.
+type schemaVersion[T ~int] struct{ integer[T] }
+
+func (s schemaVersion[T]) read(r *reader, v *value, into *T) {
+	if v.kind == isNumber && plainInteger(v.text) && v.text[0] != '-' && v.text != "0" && len(v.text) < 10 {
+		if n, _ := strconv.ParseInt(v.text, 10, 64); n > s.max {
+			r.report("%d is newer than this nsched, which knows %d; upgrade it", n, s.max)
+			return
+		}
+	}
+	s.integer.read(r, v, into)
+}
+
 // short is text that needs no quotes, cut.
 func short(text string) string {
 	if len(text) > quoteLimit {
