@@ -31,7 +31,7 @@ buildGoModule {
 
   # The hash of what `go mod vendor` writes. `.ci/vendor-hash` computes it anew and compares;
   # `.ci/vendor-hash --write` puts it here.
-  vendorHash = "sha256-5gpPrfwAu7ZENrib0J0xJBmEyvTZtTA64bD+GmxBt7M=";
+  vendorHash = "sha256-JMwSBajf3QBhJgy6iKYrCtjh5eQ2KDyDeNjD29b6mho=";
 
   subPackages = [
     "cmd/nsched"

@@ -28,7 +28,9 @@ let
     PATH = search;
   } // env);
   note = builtins.toFile "${name}-note" "read me: ${name}\n";
-  lib = make "${name}-lib" "mkdir $out; cp $payload $out/data" { inherit payload; };
+  lib = make "${name}-lib" "mkdir $out; cp $payload $out/data" {
+    payload = builtins.path { path = /. + payload; name = "payload"; };
+  };
   app = make name "mkdir -p $out/bin; echo '#!/bin/sh' > $out/bin/app; echo cat $lib/data $note >> $out/bin/app; chmod +x $out/bin/app" {
     inherit lib note;
   };
@@ -48,7 +50,7 @@ func Build(t testing.TB, name string, size int) Closure {
 	write(t, filepath.Join(dir, "closure.nix"), []byte(expression))
 	build := func(attribute string) string {
 		return Run(t, "nix-build", filepath.Join(dir, "closure.nix"), "--no-out-link", "--attr", attribute,
-			"--arg", "payload", filepath.Join(dir, "payload"), "--argstr", "search", os.Getenv("PATH"),
+			"--argstr", "payload", filepath.Join(dir, "payload"), "--argstr", "search", os.Getenv("PATH"),
 			"--argstr", "name", name)
 	}
 	c := Closure{App: build("app"), Lib: build("lib")}
