@@ -131,7 +131,13 @@ func (e *Etcd) Range(ctx context.Context, r Range) (RangeResult, error) {
 	if err != nil {
 		return RangeResult{}, err
 	}
-	return rangeResult(resp), nil
+	res := rangeResult(resp)
+	if r.KeysOnly {
+		for i := range res.KVs {
+			res.KVs[i].Lease = 0 // which etcd 3.6 still gives, and 3.7 no longer does
+		}
+	}
+	return res, nil
 }
 
 // Txn implements KV. One that only reads fails with ErrUnavailable where another's outcome is unknown.

@@ -28,6 +28,7 @@ type etcdWatch struct {
 	req      Watch
 	next     int64 // the first revision that is due; 0 until etcd has said what comes next
 	told     int64 // the highest revision that has been delivered, as changes or as progress
+	exact    bool  // begin at next and not before it, since what is before has been compacted
 	deliver  func(WatchResponse)
 	cancel   context.CancelFunc
 	progress chan struct{} // holds one request at most
@@ -118,7 +119,7 @@ func (w *etcdWatch) stream(ctx context.Context) (created bool, err error) {
 		return false, openError(err)
 	}
 	err = s.Send(&pb.WatchRequest{RequestUnion: &pb.WatchRequest_CreateRequest{CreateRequest: &pb.WatchCreateRequest{
-		Key: []byte(w.req.Key), RangeEnd: []byte(w.req.End), StartRevision: w.next,
+		Key: []byte(w.req.Key), RangeEnd: []byte(w.req.End), StartRevision: w.start(),
 	}}})
 	if err != nil {
 		_, err = s.Recv() // Send says only EOF
@@ -137,6 +138,16 @@ func (w *etcdWatch) stream(ctx context.Context) (created bool, err error) {
 			sender.Go(func() { w.askProgress(ctx, s) })
 		}
 	}
+}
+
+// start is where to begin: one revision early. etcd tells no progress to a watch whose first revision
+// does not exist yet, which is every watch that follows a read of a registry where nothing happens, and
+// it would look hung.
+func (w *etcdWatch) start() int64 {
+	if w.exact || w.next <= 1 {
+		return w.next
+	}
+	return w.next - 1
 }
 
 // askProgress passes the requests on to the stream. Send may block on a peer that takes nothing; the
@@ -169,13 +180,18 @@ func (w *etcdWatch) receive(resp *pb.WatchResponse) error {
 		// The header's revision may be ahead of what is still to come: the last change's counts.
 		out := WatchResponse{Changes: make([]Change, 0, len(resp.GetEvents()))}
 		for _, ev := range resp.GetEvents() {
-			out.Changes = append(out.Changes, changeOf(ev))
+			if ev.GetKv().GetModRevision() >= w.next {
+				out.Changes = append(out.Changes, changeOf(ev))
+			}
+		}
+		if len(out.Changes) == 0 {
+			return nil // they belong to the revision before the first
 		}
 		out.Revision = out.Changes[len(out.Changes)-1].ModRevision
-		w.told, w.next = out.Revision, out.Revision+1
+		w.told, w.next, w.exact = out.Revision, out.Revision+1, false
 		w.deliver(out)
 	case rev >= w.told:
-		w.told, w.next = rev, max(w.next, rev+1)
+		w.told, w.next, w.exact = rev, max(w.next, rev+1), false
 		w.deliver(WatchResponse{Revision: rev})
 	}
 	// Progress that is behind what was delivered comes from a member that lags, or from an etcd that was
@@ -189,6 +205,9 @@ func (w *etcdWatch) canceled(resp *pb.WatchResponse) error {
 	end := &watchEnd{WatchResponse{Revision: resp.GetHeader().GetRevision(), CompactRevision: resp.GetCompactRevision()}}
 	says := func(err error) bool { return strings.Contains(reason, rpctypes.ErrorDesc(err)) }
 	switch {
+	case end.CompactRevision != 0 && end.CompactRevision == w.next && !w.exact:
+		w.exact = true
+		return errBroken
 	case end.CompactRevision != 0:
 		end.Err = fmt.Errorf("watch %s from %d: %w up to %d", w.req.Key, w.next, ErrCompacted, end.CompactRevision)
 	case says(rpctypes.ErrGRPCInvalidAuthToken), says(rpctypes.ErrGRPCAuthOldRevision), says(rpctypes.ErrGRPCNoLeader):

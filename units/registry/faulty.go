@@ -46,14 +46,15 @@ type Fault int
 const (
 	// NoFault lets the request through.
 	NoFault Fault = iota
-	// Unsent fails it with ErrUnavailable; it never reaches etcd. A watch ends at once.
-	Unsent
-	// Lost fails it as if no answer had come; it never reaches etcd. A watch opens and hangs.
-	Lost
-	// ReplyLost applies it and then fails it as if no answer had come. For a watch it is Lost.
-	ReplyLost
-	// Held fails it as if no answer had come; it reaches etcd when Release is called. For a watch it is Lost.
-	Held
+	// FaultUnsent fails it with ErrUnavailable; it never reaches etcd. A watch ends at once.
+	FaultUnsent
+	// FaultLost fails it as if no answer had come; it never reaches etcd. A watch opens and hangs.
+	FaultLost
+	// FaultReplyLost applies it and then fails it as if no answer had come. For a watch it is FaultLost.
+	FaultReplyLost
+	// FaultHeld fails it as if no answer had come; it reaches etcd when Release is called. For a watch it
+	// is FaultLost.
+	FaultHeld
 )
 
 // WatchFault is what befalls one response of a watch.
@@ -104,7 +105,7 @@ func (f *Faulty) SetPolicy(p FaultPolicy) {
 	f.policy = p
 }
 
-// ask decides about a request. after says whether it is to be made at all.
+// ask decides about a request, and makes the error of one that fails.
 func (f *Faulty) ask(r Request) (fault Fault, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -116,11 +117,11 @@ func (f *Faulty) ask(r Request) (fault Fault, err error) {
 	if fault == NoFault {
 		return fault, nil
 	}
-	if fault == Held && r.Kind != RequestWatch {
+	if fault == FaultHeld && r.Kind != RequestWatch {
 		f.held = append(f.held, r)
 	}
 	sentinel := ErrUnavailable
-	if r.Writes() && fault != Unsent {
+	if r.Writes() && fault != FaultUnsent {
 		sentinel = ErrUnknownOutcome
 	}
 	return fault, fmt.Errorf("%s: %w: %w", r.Kind, sentinel, errInjected)
@@ -133,7 +134,7 @@ func through[T any](f *Faulty, r Request, do func() (T, error)) (T, error) {
 	switch fault {
 	case NoFault:
 		return do()
-	case ReplyLost:
+	case FaultReplyLost:
 		_, _ = do() // whatever it answers is what got lost
 	}
 	return none, err

@@ -25,7 +25,7 @@ func (f *Faulty) Watch(ctx context.Context, req Watch, deliver func(WatchRespons
 	fault, err := f.ask(Request{Kind: RequestWatch, Watch: req})
 	switch fault {
 	case NoFault:
-	case Unsent:
+	case FaultUnsent:
 		w.ended = true
 		deliver(WatchResponse{Err: err})
 		return w

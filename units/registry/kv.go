@@ -36,7 +36,8 @@ type KV interface {
 // Watcher is a watch under way.
 type Watcher interface {
 	// RequestProgress asks for a response that tells how far the watch has come. It does not block; a
-	// hung stream answers by silence.
+	// hung stream answers by silence, and so does an etcd whose newest revision is more than one behind
+	// the first that the watch still wants.
 	RequestProgress()
 	// Close ends the watch. Nothing is delivered after it has returned.
 	Close()
@@ -63,7 +64,7 @@ type KeyValue struct {
 }
 
 // Range is a request to read. End is the first key beyond; empty means the one key, and PrefixEnd
-// gives that of a prefix.
+// gives that of a prefix. KeysOnly leaves out values and leases, CountOnly the keys too.
 type Range struct {
 	Key, End     string
 	Revision     int64 // 0 is the newest
@@ -155,7 +156,8 @@ type OpResult struct {
 	Deleted int64
 }
 
-// Watch is a request to watch a range. Revision is the first one wanted; 0 means what comes next.
+// Watch is a request to watch a range. Revision is the first one wanted; 0 means what comes once etcd has
+// taken up the watch, some time after Watch returned.
 type Watch struct {
 	Key, End string
 	Revision int64

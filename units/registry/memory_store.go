@@ -97,7 +97,7 @@ func (s *store) readAt(r Range, rev, header int64) RangeResult {
 		default:
 			kv := v.of(it.key)
 			if r.KeysOnly {
-				kv.Value = nil
+				kv.Value, kv.Lease = nil, 0
 			}
 			res.KVs = append(res.KVs, kv)
 		}

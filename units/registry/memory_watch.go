@@ -34,6 +34,9 @@ func (m *Memory) Watch(ctx context.Context, req Watch, deliver func(WatchRespons
 
 func (w *memoryWatch) startLocked() {
 	s := &w.m.store
+	if w.req.Key == "" {
+		w.req.Key = "\x00" // the first key there can be
+	}
 	switch {
 	case w.req.End != "" && w.req.End != "\x00" && w.req.End <= w.req.Key:
 		w.failLocked(WatchResponse{Err: fmt.Errorf("%w: watch of the empty range %q to %q", ErrRefused, w.req.Key, w.req.End)})
@@ -63,7 +66,7 @@ func (w *memoryWatch) queueLocked(rev int64, changes []Change) {
 	w.next = rev + 1
 	var wanted []Change
 	for _, c := range changes {
-		if w.wants(c.Key) {
+		if within(c.Key, w.req.Key, w.req.End) {
 			wanted = append(wanted, c)
 		}
 	}
@@ -71,11 +74,6 @@ func (w *memoryWatch) queueLocked(rev int64, changes []Change) {
 		w.told = rev
 		w.pushLocked(WatchResponse{Revision: rev, Changes: wanted})
 	}
-}
-
-func (w *memoryWatch) wants(key string) bool {
-	// The empty key begins a watch of everything, or is the one key that cannot exist.
-	return within(key, w.req.Key, w.req.End)
 }
 
 func (w *memoryWatch) pushLocked(r WatchResponse) {
@@ -131,11 +129,10 @@ func (w *memoryWatch) deliverNext() {
 	w.deliver(r)
 }
 
-// RequestProgress implements Watcher. The answer takes its place behind the changes that are queued. No
-// answer comes while the store is behind what the watch has delivered, as after a restore.
+// RequestProgress implements Watcher. The answer takes its place behind the changes that are queued.
 func (w *memoryWatch) RequestProgress() {
 	w.m.mu.Lock()
-	if !w.closed && w.m.store.rev >= w.told {
+	if rev := w.m.store.rev; !w.closed && rev >= w.told && rev >= w.next-1 {
 		w.told = w.m.store.rev
 		w.pushLocked(WatchResponse{Revision: w.told})
 	}

@@ -11,6 +11,9 @@ import (
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/server/v3/embed"
+	"go.etcd.io/etcd/server/v3/storage/mvcc"
+
+	"github.com/nsched/nsched/units/registry"
 )
 
 // ErrInUse says that another process runs etcd on the directory.
@@ -99,12 +102,19 @@ func (s *Server) Close() {
 	})
 }
 
-// Compact forgets the history before a revision, as an operator does by hand.
+// Compact forgets the history before a revision, as an operator does by hand. It fails with the registry's
+// ErrCompacted or ErrFutureRevision.
 func (s *Server) Compact(ctx context.Context, rev int64) error {
-	if _, err := s.etcd.Server.Compact(ctx, &pb.CompactionRequest{Revision: rev, Physical: true}); err != nil {
-		return fmt.Errorf("compact etcd at %d: %w", rev, err)
+	_, err := s.etcd.Server.Compact(ctx, &pb.CompactionRequest{Revision: rev, Physical: true})
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, mvcc.ErrCompacted):
+		err = registry.ErrCompacted
+	case errors.Is(err, mvcc.ErrFutureRev):
+		err = registry.ErrFutureRevision
 	}
-	return nil
+	return fmt.Errorf("compact etcd at %d: %w", rev, err)
 }
 
 // SetNoSpace raises or clears the alarm of a full database, which etcd raises by itself at its quota and
