@@ -9,7 +9,8 @@
 //	libraries.go  which folder alone may import a library or an adapter
 //	purity.go     the packages without a world outside
 //	step.go       what anything reachable from a Step may not do
-//	layout.go     folders, doc.go, package names, mains, fakes
+//	layout.go     folders, doc.go, package names, mains
+//	fakes.go      fakes stand beside what they stand in for
 //	text.go       file sizes, unfinished marks, skipped tests, developers' paths
 //
 // Not promised: that a call through an interface or a stored function is followed. Those are the seams

@@ -6,7 +6,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"go/types"
 	"path"
 	"path/filepath"
 	"slices"
@@ -139,37 +138,4 @@ func Static(program string) (string, error) {
 		return "needs " + strings.Join(libs, " "), nil
 	}
 	return "", nil
-}
-
-// Fakes reports types named Fake… that stand beside no interface of their own package that they fulfil.
-// The lab is exempt: what it fakes is somebody else's server.
-func Fakes(t *Typed) []Violation {
-	var found []Violation
-	for _, c := range t.Code {
-		if within(c.Dir, "cmd/nsched-lab/...") {
-			continue
-		}
-		scope := c.Types.Scope()
-		var seams []*types.Interface
-		for _, name := range scope.Names() {
-			if tn, ok := scope.Lookup(name).(*types.TypeName); ok {
-				if i, ok := tn.Type().Underlying().(*types.Interface); ok && i.NumMethods() > 0 {
-					seams = append(seams, i)
-				}
-			}
-		}
-		for _, name := range scope.Names() {
-			tn, ok := scope.Lookup(name).(*types.TypeName)
-			if !ok || !strings.HasPrefix(strings.ToLower(name), "fake") || types.IsInterface(tn.Type()) {
-				continue
-			}
-			beside := slices.ContainsFunc(seams, func(i *types.Interface) bool {
-				return types.Implements(types.NewPointer(tn.Type()), i)
-			})
-			if !beside {
-				found = append(found, Violation{t.at(tn.Pos()), name + " fulfils no interface of its own package"})
-			}
-		}
-	}
-	return found
 }
