@@ -1,6 +1,9 @@
 package units_test
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // full uses every field there is.
 const full = `{
@@ -62,4 +65,10 @@ func TestTheFullDocumentIsValid(t *testing.T) {
 	if app.Name != "full" || len(app.HealthChecks.HTTP) != 3 || app.Update.Confirm == 0 {
 		t.Fatalf("%+v", app)
 	}
+}
+
+// seeds is the corpus without its large documents, on which a fuzzer would spend its time.
+func seeds(t testing.TB) [][]byte {
+	t.Helper()
+	return slices.DeleteFunc(corpus(t), func(raw []byte) bool { return len(raw) > 8<<10 })
 }

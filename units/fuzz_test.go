@@ -18,7 +18,7 @@ import (
 // Parsing never panics; what it refuses it explains on one line per problem; what it accepts is what the
 // standard decoder and the schema accept too, encodes to a fixed point, and expands.
 func FuzzParseApp(f *testing.F) {
-	for _, raw := range corpus(f) {
+	for _, raw := range seeds(f) {
 		f.Add(raw)
 	}
 	for _, raw := range []string{"", "{}", "[", `{"a":{"a":`, "{\"name\":\"\xff\"}", `{"name":"\ud800"}`, `{"name":"a","name":"b"}`, "null", "{} {}"} {
@@ -100,7 +100,7 @@ func checkExpands(t *testing.T, app units.App) {
 
 // Two documents differ exactly if they are not the same, and a diff backwards is the diff turned round.
 func FuzzDiff(f *testing.F) {
-	docs := corpus(f)
+	docs := seeds(f)
 	for i, raw := range docs {
 		f.Add(raw, docs[(i+1)%len(docs)])
 		f.Add(raw, docs[0])
@@ -126,7 +126,7 @@ func FuzzDiff(f *testing.F) {
 
 // Every byte outside of the literals of path and paths stays, and what is in the store is never touched.
 func FuzzResolvePaths(f *testing.F) {
-	for _, raw := range corpus(f) {
+	for _, raw := range seeds(f) {
 		f.Add(raw, "./result")
 	}
 	f.Add([]byte("{\"path\":\"\\u002e/x\", \"paths\":{\"a\":\"b\"}}"), "x")
