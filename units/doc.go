@@ -1,4 +1,4 @@
-// Package units is nsched's domain: the words of DESIGN as Go values, and the laws they obey.
+// Package units is the domain: the words that nsched is about as Go values, and the laws they obey.
 //
 // It holds identities (Namespace, AppName, UnitID), what a person submits (App and its parts), what a
 // unit can be (State, Desired, Health, Result, Reason) and the numbers in between (CPUMilli, Bytes,

@@ -27,7 +27,7 @@ type Restart struct {
 	Delay    time.Duration
 }
 
-// Readable names of what happens when a node is out of reach.
+// What happens when a node is out of reach.
 type (
 	// OnPartition is what a node does with a unit while it has no contact.
 	OnPartition string
