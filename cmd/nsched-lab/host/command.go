@@ -28,6 +28,8 @@ type Command struct {
 	// Detach lets the process outlive this one in a detached lab. Outputs go to Log, by default to the
 	// program's name with ".log".
 	Detach bool
+	// Terminal says that the streams are one terminal, which becomes the process's controlling one.
+	Terminal bool
 }
 
 // runner runs commands in one place: in a host, or with an empty name in the holder.
@@ -78,7 +80,7 @@ func (r runner) Start(ctx context.Context, c Command) (*Process, error) {
 	var files []*os.File
 	if err == nil {
 		err = conn.Send(wire.Request{Op: wire.OpRun, Host: r.host, Command: &wire.Command{
-			Argv: c.Argv, Env: c.Env, Dir: c.Dir, Log: c.Log, Detach: c.Detach,
+			Argv: c.Argv, Env: c.Env, Dir: c.Dir, Log: c.Log, Detach: c.Detach, Terminal: c.Terminal,
 		}}, s.fds()...)
 		s.closeTheirs()
 	}

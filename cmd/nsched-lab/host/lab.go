@@ -28,7 +28,8 @@ type Lab struct {
 
 	// The rest is nil in a lab that was attached to.
 	child *exec.Cmd
-	life  *os.File // its end ends an attached holder
+	dead  chan struct{} // closed when the kernel ended all of the child's PID namespace
+	life  *os.File      // its end ends an attached holder
 	close sync.Once
 	ended error
 }
@@ -77,6 +78,10 @@ func (l *Lab) Address() string { return Address.String() }
 
 // HolderPID is the holder's process id; killing it ends the lab at once.
 func (l *Lab) HolderPID() int { return l.pid }
+
+// Done is closed when a lab that this process opened ended. It is nil, and blocks, in one that was
+// attached to.
+func (l *Lab) Done() <-chan struct{} { return l.dead }
 
 // Boot makes a host and boots it: Create and Host.PowerOn. Several may boot at the same time.
 func (l *Lab) Boot(ctx context.Context, name string) (*Host, error) {
@@ -143,7 +148,7 @@ func (l *Lab) Close() error {
 func (l *Lab) Down() error {
 	if l.child != nil {
 		_ = l.child.Process.Kill() // may have ended by itself
-		_ = l.child.Wait()         // returns after the kernel ended all of its PID namespace
+		<-l.dead
 	} else if err := l.killHolder(); err != nil {
 		return err
 	}

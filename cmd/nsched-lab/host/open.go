@@ -48,10 +48,7 @@ func Open(ctx context.Context, o Options) (*Lab, error) {
 	}
 	if o.Detach {
 		_ = l.life.Close()
-		l.life = nil
-		child := l.child
-		l.child = nil
-		go func() { _ = child.Wait() }() // ends with the lab or with this process
+		l.life, l.child = nil, nil
 	}
 	return l, nil
 }
@@ -100,7 +97,11 @@ func (l *Lab) start(ctx context.Context, o Options, lock *os.File) error {
 	if err != nil {
 		return fmt.Errorf("start holder: %w", err)
 	}
-	l.child, l.pid = cmd, cmd.Process.Pid
+	l.child, l.pid, l.dead = cmd, cmd.Process.Pid, make(chan struct{})
+	go func() { // ends with the lab, which Close waits for, or with this process
+		_ = cmd.Wait()
+		close(l.dead)
+	}()
 
 	group, err := delegateCgroup(ctx, l.id, l.dir, l.pid)
 	if err != nil {

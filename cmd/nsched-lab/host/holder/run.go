@@ -93,7 +93,7 @@ func (h *holder) command(req wire.Request, files *[]*os.File) (*exec.Cmd, error)
 	cmd := exec.Command(argv[0], argv[1:]...) // its end is the caller's business
 	cmd.Env, cmd.Dir = env, dir
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = (*files)[0], (*files)[1], (*files)[2]
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: spec.Terminal}
 	return cmd, nil
 }
 

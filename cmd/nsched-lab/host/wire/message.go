@@ -48,6 +48,8 @@ type Command struct {
 	Dir    string   `json:"dir,omitempty"`
 	Log    string   `json:"log,omitempty"`    // file name below the lab's log directory
 	Detach bool     `json:"detach,omitempty"` // outlives the connection, dies with the lab
+	// Terminal makes standard input, which is one, the controlling terminal.
+	Terminal bool `json:"terminal,omitempty"`
 }
 
 // FaultKind is what to do to a host's cable.
