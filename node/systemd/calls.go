@@ -14,7 +14,7 @@ import (
 
 // Start asks systemd to create and start the unit, and returns once that is queued: what becomes of it
 // is for List to say. A unit of this name that exists already, in whatever state, is left alone and
-// told by ErrExists. ErrInvalid and ErrRefused are permanent. After any other error the unit may or may
+// told by ErrExists. One whose BindTo is not there is not started and ErrUnavailable. ErrInvalid and ErrRefused are permanent. After any other error the unit may or may
 // not have been started.
 func (m *Manager) Start(ctx context.Context, s Service) error {
 	s.probeOOM = m.legacy
@@ -28,6 +28,10 @@ func (m *Manager) Start(ctx context.Context, s Service) error {
 	}
 	return m.call(ctx, "start", s.Unit.String(), func(ctx context.Context, c *connection) error {
 		_, err := c.StartTransientUnitContext(ctx, s.Unit.ServiceName(), "fail", properties, nil)
+		if err != nil && isGone(err) {
+			// Of the unit itself that cannot be said: it is what BindTo names.
+			return fmt.Errorf("%s is not there: %v", s.BindTo, err)
+		}
 		return err
 	})
 }

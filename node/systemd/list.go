@@ -19,12 +19,16 @@ func (m *Manager) List(ctx context.Context) (list []Unit, err error) {
 		if err != nil {
 			return err
 		}
+		known := m.known.all()
 		for _, status := range found {
 			id, err := units.ParseServiceName(status.Name)
 			if err != nil {
 				continue
 			}
-			u, ok, err := describe(ctx, c, id, status)
+			u, ok := known[id], false
+			if ok, err = unchanged(ctx, c, u, status); err == nil && !ok {
+				u, ok, err = describe(ctx, c, id, status)
+			}
 			if err != nil {
 				return err
 			}
@@ -32,6 +36,7 @@ func (m *Manager) List(ctx context.Context) (list []Unit, err error) {
 				list = append(list, u)
 			}
 		}
+		m.known.replace(list)
 		return nil
 	})
 	if err != nil {

@@ -30,6 +30,7 @@ type Manager struct {
 	// legacy is whether memory is counted by cgroup v1, where systemd cannot see an OOM kill.
 	legacy bool
 	hints  *hints
+	known  known
 
 	dialing chan struct{} // holds one token while somebody dials
 	mu      sync.Mutex

@@ -38,6 +38,7 @@ var realCases = []struct {
 	{"a restart of dbus changes nothing", testDBusRestart},
 	{"a new life of systemd is survived", testReexec},
 	{"a change is hinted", testHints},
+	{"what is known of a unit is never older than its life", testKnown},
 	{"systemd tells its version", testVersion},
 	{"a closed manager is unavailable", testClosed},
 	{"a unit in its sandbox", testSandbox},
@@ -147,6 +148,16 @@ func testBytes(t *testing.T, w *realWorld) {
 		}
 	}
 	check()
+	// systemd keeps a transient unit in a file, and reads that again.
+	file, err := os.ReadFile("/run/systemd/transient/" + unit.ServiceName())
+	if err != nil || !strings.Contains(string(file), s.Exec) {
+		t.Errorf("unit's file: %v\n%s", err, file)
+	}
+	for _, text := range []string{"HOME", "ExecStartPre", "dotted", "NSCHED", testProgram} {
+		if strings.Contains(string(file), text) {
+			t.Errorf("the app's %q is in the unit's file:\n%s", text, file)
+		}
+	}
 	for range 20 {
 		run(t, "systemctl", "daemon-reload")
 	}
@@ -362,6 +373,28 @@ func testHints(t *testing.T, w *realWorld) {
 	cancel()
 	if err := <-watched; err != nil {
 		t.Errorf("watch ended with %v", err)
+	}
+}
+
+// testKnown lists with a manager that knows every unit and with one that knows none.
+func testKnown(t *testing.T, w *realWorld) {
+	s := w.service(t, id("known"), systemd.Program{})
+	s.Restart = units.Restart{Attempts: 50, Interval: time.Hour, Delay: 0}
+	start(t, w, s)
+	seen := map[string]bool{}
+	for n := range 10 {
+		u := await(t, w, s.Unit, "ran anew", func(u *systemd.Unit) bool {
+			return u != nil && u.State() == units.StateRunning && !seen[u.Invocation]
+		})
+		seen[u.Invocation] = true
+		fresh := systemd.New(systemd.Options{})
+		if diff := cmp.Diff(find(t, fresh, s.Unit), find(t, w, s.Unit)); diff != "" || u.Restarts != n {
+			t.Errorf("after %d restarts (-fresh +known):\n%s", n, diff)
+		}
+		fresh.Close()
+		if err := w.Kill(t.Context(), s.Unit, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

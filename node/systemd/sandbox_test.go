@@ -3,6 +3,7 @@ package systemd_test
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -158,6 +159,10 @@ func testBound(t *testing.T, w *realWorld) {
 	start(t, w, s)
 	awaitState(t, w, s.Unit, units.StateRunning)
 	run(t, "systemctl", "stop", "test-bound.service")
+	awaitGone(t, w, s.Unit)
+	if err := w.Start(t.Context(), s); !errors.Is(err, systemd.ErrUnavailable) || errors.Is(err, systemd.ErrNotFound) {
+		t.Errorf("start without what it is bound to said %v", err)
+	}
 	awaitGone(t, w, s.Unit)
 }
 
