@@ -27,6 +27,8 @@ func checkPlan(t judge, s placement.Snapshot, o placement.Outcome, policy placem
 	checkNamespaces(t, s, o)
 	checkRoom(t, after, o)
 	checkAttempts(t, s, o)
+	checkStopFirst(t, s, o)
+	checkOneByOne(t, s, o)
 	checkWords(t, o)
 }
 
@@ -182,4 +184,82 @@ func checkSame(t judge, what string, a, b placement.Outcome) {
 	if diff := cmp.Diff(a, b); diff != "" {
 		t.Errorf("%s (-one +other):\n%s", what, diff)
 	}
+}
+
+// checkStopFirst asserts that an app that stops first gets no unit beside one of the same slot that may run.
+func checkStopFirst(t judge, s placement.Snapshot, o placement.Outcome) {
+	t.Helper()
+	nodes := nodesOf(s)
+	for _, a := range o.Actions {
+		doc, known := document(s, a.Unit)
+		if a.Kind != placement.KindPlace || !known || doc.Update.Order != units.OrderStopFirst {
+			continue
+		}
+		for _, u := range s.Units {
+			standing := nodes[u.Node].Standing
+			if u.ID.AppID() == a.Unit.AppID() && u.ID.Slot == a.Unit.Slot && holds(u) && standing != placement.LostNode && standing != placement.Forgotten {
+				t.Errorf("placed %s beside %s", a.Unit, u.ID)
+			}
+		}
+	}
+}
+
+// checkOneByOne asserts that no plan takes more ready units of another generation out of service than the
+// app allows at a time, and those only for want of room; and that what replaces them was not begun while
+// as many were on their way.
+func checkOneByOne(t judge, s placement.Snapshot, o placement.Outcome) {
+	t.Helper()
+	for _, a := range s.Apps {
+		target := units.UnitID{Namespace: a.ID.Namespace, App: a.ID.Name, Generation: a.Intent.Generation}
+		doc, known := document(s, target)
+		if !known {
+			continue
+		}
+		began := 0
+		for _, action := range o.Actions {
+			if action.Unit.AppID() != a.ID {
+				continue
+			}
+			makesRoom := action.Kind == placement.KindStop && action.Reason == units.Reason{Code: units.ReasonReplaced, Message: "makes room for its replacement"}
+			replaces := action.Kind == placement.KindPlace && action.Reason.Code == units.ReasonReplaced
+			if makesRoom || replaces {
+				began++
+			}
+		}
+		if began == 0 {
+			continue
+		}
+		moving := 0
+		for _, u := range s.Units {
+			spec := a.Generations[slices.IndexFunc(a.Generations, func(g placement.Generation) bool { return g.Number == target.Generation })].Spec
+			ready := u.Status.Assignment == u.CreateRev && spec.Ready(u.Status.State)
+			if u.ID.AppID() == a.ID && u.ID.Generation == target.Generation && holds(u) && u.CreateRev != 0 && u.Problem.IsZero() &&
+				u.Assignment.Desired == units.DesiredRun && !ready && nodesOf(s)[u.Node].Standing == placement.Ready && !stops(o, u) &&
+				doc.Type != units.TypeSystem && inCount(u.ID.Slot, a.Intent.Count) && !readyElsewhere(s, u, spec) {
+				moving++
+			}
+		}
+		if began > 0 && began+moving > max(1, doc.Update.MaxParallel) && moving > 0 {
+			t.Errorf("%s begins %d updates while %d are on their way and %d may be", a.ID, began, moving, doc.Update.MaxParallel)
+		}
+		if began > max(1, doc.Update.MaxParallel) {
+			t.Errorf("%s begins %d updates at once", a.ID, began)
+		}
+	}
+}
+
+func inCount(slot units.Slot, count int) bool {
+	i, isIndex := slot.Index()
+	return isIndex && i < count
+}
+
+func stops(o placement.Outcome, u placement.Unit) bool {
+	return slices.ContainsFunc(o.Actions, func(a placement.Action) bool { return a.Unit == u.ID && a.Node == u.Node })
+}
+
+func readyElsewhere(s placement.Snapshot, u placement.Unit, spec *placement.Spec) bool {
+	return slices.ContainsFunc(s.Units, func(v placement.Unit) bool {
+		return (v.ID != u.ID || v.Node != u.Node) && v.ID.AppID() == u.ID.AppID() && v.ID.Slot == u.ID.Slot && holds(v) &&
+			(!v.Problem.IsZero() || v.ID.Generation == u.ID.Generation && v.Status.Assignment == v.CreateRev && spec.Ready(v.Status.State))
+	})
 }

@@ -27,6 +27,8 @@ func (p *planner) settle(w *work) {
 	case !w.unsettled && record.Phase != units.PhaseComplete:
 		record.Phase = units.PhaseComplete
 		p.roll(w, number, record, "every slot has a unit of it that is ready")
+	case w.app.intent.Paused:
+		// A rollout that has not begun does not begin.
 	case w.unsettled && (record.Phase == "" || record.Phase != units.PhaseRolling && w.older):
 		p.roll(w, number, units.Rollout{Phase: units.PhaseRolling, Serving: p.serving(w)}, "it is wanted")
 	}

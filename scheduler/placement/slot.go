@@ -76,7 +76,11 @@ func (p *planner) oldSlot(w *work, s sorted, old *unit) {
 	u := update{fill: p.newFill(s), old: old, ready: spec != nil && spec.Ready(old.state)}
 	u.lost = nil
 	if w.target.spec.kind == units.TypeSystem {
-		u.only = old.node
+		i, known := p.state.nodeByName[units.NodeName(s.slot)]
+		if !known || p.state.nodes[i].class < 0 {
+			return // nobody knows what its node is now
+		}
+		u.only = i
 	}
 	if reason, until := p.waits(s.record, w.target); !reason.IsZero() {
 		w.moving++
