@@ -174,7 +174,10 @@ func (d *Daemon) pass(u *unit, now units.Instant) units.Instant {
 	}
 	stuck := u.saveErr != nil && u.rec.Assignment.Desired == units.DesiredStop
 	if !u.onDisk() && !stuck {
-		return now.Add(max(0, u.saveAt-now.Boot, 0))
+		if u.busy[laneDisk] {
+			return units.Instant{} // its end is an event
+		}
+		return now.Add(max(0, u.saveAt-now.Boot))
 	}
 	if !d.described || d.listed == 0 {
 		return units.Instant{}

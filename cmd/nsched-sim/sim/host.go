@@ -17,6 +17,8 @@ type Host struct {
 	skew   time.Duration // wall clock's error
 	down   bool
 
+	onPowerOff func() // what else loses its power
+
 	// CutTo and CutFrom lose what the host sends to etcd, and what etcd sends to it.
 	CutTo, CutFrom bool
 }
@@ -57,6 +59,9 @@ func (h *Host) PowerOff() {
 		if p.host == h {
 			p.die()
 		}
+	}
+	if h.onPowerOff != nil {
+		h.onPowerOff()
 	}
 }
 

@@ -34,6 +34,8 @@ type Process struct {
 	wakeAt  time.Duration // 0: no wake-up is due
 	poked   bool
 	steps   int
+	// stepsBefore is what steps was a virtual second ago.
+	stepsBefore int
 }
 
 // AddProcess adds a process that is not started yet.

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -24,6 +25,13 @@ type World struct {
 	Trace *Trace
 	hosts []*Host
 	procs []*Process
+	nodes []*NodeHost
+
+	// sources are what else makes things happen by itself: etcd's leases, the machines' systemd.
+	sources []source
+	// MachineFaults is the chance that a call of systemd or Nix fails.
+	MachineFaults float64
+	second        time.Duration // of the last look at how busy the shells are
 
 	// Revoked are the leases that a fault ended before their time: what holds one may be wrong about
 	// it for as long as it takes to find out.
@@ -48,6 +56,7 @@ func New(ctx context.Context, seed uint64, trace *Trace) *World {
 	w := &World{ctx: ctx, Seed: seed, rng: rand.New(rand.NewPCG(seed, 0x6e73636865640001)), Trace: trace, Revoked: map[registry.LeaseID]bool{}}
 	w.Net = Net{w: w, Base: time.Millisecond, Jitter: 2 * time.Millisecond, Timeout: 5 * time.Second}
 	w.Etcd = registry.NewMemory(registry.MemoryOptions{})
+	w.sources = append(w.sources, w.etcd())
 	return w
 }
 
@@ -92,46 +101,85 @@ func (w *World) OnWrite(told func(*Process, registry.Txn, registry.TxnResult)) {
 	w.wrote = append(w.wrote, told)
 }
 
+// source makes things happen by itself at times of its own.
+type source struct {
+	next    func() (at time.Duration, ok bool)
+	advance func(now time.Duration)
+}
+
 // Run makes everything happen that is due before the world is until old, and returns the first broken
 // invariant or failed shell.
 func (w *World) Run(until time.Duration) error {
 	for w.err == nil {
-		next, fn := until, func() {}
-		if w.due.Len() > 0 && w.due[0].at <= until {
-			next = w.due[0].at
-		}
-		if at, ok := w.expiry(); ok && at < next {
-			next = at
-		} else if w.due.Len() > 0 && w.due[0].at == next {
-			fn = heap.Pop(&w.due).(event).fn
-		} else {
+		next, mine := w.soonest()
+		if next > until {
 			w.advance(until)
 			return nil
 		}
 		w.advance(next)
-		fn()
+		if mine {
+			heap.Pop(&w.due).(event).fn()
+		}
 		w.check()
 	}
 	return w.err
 }
 
-// advance moves time on. While etcd is down its clock stands still, so its leases do not end: an etcd
-// that comes back extends them all by at least as much.
+// soonest returns when something happens next, and whether it is an event of the world's own.
+func (w *World) soonest() (time.Duration, bool) {
+	next, mine := time.Duration(math.MaxInt64), false
+	if w.due.Len() > 0 {
+		next, mine = w.due[0].at, true
+	}
+	for _, s := range w.sources {
+		if at, ok := s.next(); ok && at < next {
+			next, mine = max(at, w.now), false
+		}
+	}
+	return next, mine
+}
+
+// advance moves time on.
 func (w *World) advance(to time.Duration) {
-	d := max(0, to-w.now)
-	w.now += d
-	if !w.Net.EtcdDown {
-		w.Etcd.Advance(w.Etcd.Now() + d)
+	w.now = max(w.now, to)
+	for _, s := range w.sources {
+		s.advance(w.now)
 	}
 }
 
-// expiry returns when the next lease of etcd ends, in the world's time.
-func (w *World) expiry() (time.Duration, bool) {
-	at, ok := w.Etcd.NextExpiry()
-	return w.now + at - w.Etcd.Now(), ok && !w.Net.EtcdDown
+// etcd is the twin as a source. While it is down its clock stands still, so its leases do not end: an
+// etcd that comes back extends them all by at least as much.
+func (w *World) etcd() source {
+	last := w.now
+	return source{
+		next: func() (time.Duration, bool) {
+			at, ok := w.Etcd.NextExpiry()
+			return w.now + at - w.Etcd.Now(), ok && !w.Net.EtcdDown
+		},
+		advance: func(now time.Duration) {
+			d := now - last
+			last = now
+			if !w.Net.EtcdDown {
+				w.Etcd.Advance(w.Etcd.Now() + d)
+			}
+		},
+	}
 }
 
+// A shell that is called more often than maxSteps times within a virtual second is spinning: it asked
+// for a time that has come already, over and over.
+const maxSteps = 5000
+
 func (w *World) check() {
+	if second := w.now / time.Second; second != w.second {
+		w.second = second
+		for _, p := range w.procs {
+			if p.steps-p.stepsBefore > maxSteps {
+				w.fail(fmt.Errorf("%s: %d steps in a second", p.Name, p.steps-p.stepsBefore))
+			}
+			p.stepsBefore = p.steps
+		}
+	}
 	for _, c := range w.checks {
 		if err := c.Holds(w); err != nil {
 			w.fail(fmt.Errorf("%s: %w", c.Name, err))

@@ -1,0 +1,124 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/nsched/nsched/node"
+	"github.com/nsched/nsched/node/systemd"
+	"github.com/nsched/nsched/units"
+)
+
+// simStore is a machine's Nix store: what was fetched stays, what is not rooted may be collected.
+type simStore struct{ n *NodeHost }
+
+var errMachine = errors.New("the machine failed the call")
+
+// Realise implements node.Store.
+func (s simStore) Realise(_ context.Context, r node.Realisation) error {
+	n := s.n
+	if n.w.Chance(n.w.MachineFaults) {
+		return errMachine
+	}
+	if !n.store[r.Path] {
+		if r.Offline {
+			return errMachine
+		}
+		if n.Fetch != nil {
+			if err := n.Fetch(r.Path); err != nil {
+				return err
+			}
+		}
+		n.store[r.Path] = true
+	}
+	n.roots[r.Root] = r.Path
+	return nil
+}
+
+// Roots implements node.Store.
+func (s simStore) Roots(context.Context) ([]string, error) {
+	return slices.Sorted(maps.Keys(s.n.roots)), nil
+}
+
+// RemoveRoot implements node.Store. The collector runs at once, as it may.
+func (s simStore) RemoveRoot(_ context.Context, name string) error {
+	delete(s.n.roots, name)
+	held := map[units.StorePath]bool{}
+	for _, path := range s.n.roots { // order-free: it fills a set
+		held[path] = true
+	}
+	maps.DeleteFunc(s.n.store, func(path units.StorePath, _ bool) bool { return !held[path] })
+	return nil
+}
+
+// simRecords is a machine's disk.
+type simRecords struct{ n *NodeHost }
+
+// Load implements node.Records.
+func (s simRecords) Load() ([]node.Record, []error) {
+	records := make([]node.Record, 0, len(s.n.disk))
+	for _, id := range slices.SortedFunc(maps.Keys(s.n.disk), units.UnitID.Compare) {
+		records = append(records, s.n.disk[id])
+	}
+	return records, nil
+}
+
+// Save implements node.Records.
+func (s simRecords) Save(r node.Record) error {
+	s.n.disk[r.ID] = r
+	return nil
+}
+
+// Remove implements node.Records.
+func (s simRecords) Remove(id units.UnitID) error {
+	delete(s.n.disk, id)
+	return nil
+}
+
+// simContact is the file with the time of the last contact.
+type simContact struct{ n *NodeHost }
+
+// Load implements node.Contact.
+func (s simContact) Load() (time.Time, error) { return s.n.contact, nil }
+
+// Save implements node.Contact.
+func (s simContact) Save(t time.Time) error {
+	s.n.contact = t
+	return nil
+}
+
+// simFiles holds records and shims, which nothing here reads.
+type simFiles struct{}
+
+// Put implements node.UnitFiles.
+func (simFiles) Put(id units.UnitID, _ systemd.Record) (record, shim string, err error) {
+	return "/var/lib/nsched/records/" + id.String() + ".json", "/var/lib/nsched/exec/sim/nsched-exec", nil
+}
+
+// Remove implements node.UnitFiles.
+func (simFiles) Remove(units.UnitID) error { return nil }
+
+// simPorts is a machine on which nothing else listens.
+type simPorts struct{}
+
+// Busy implements node.Ports.
+func (simPorts) Busy(context.Context, []node.ListenPort) (uint16, error) { return 0, nil }
+
+// simProber answers health checks.
+type simProber struct{ n *NodeHost }
+
+// HTTP implements node.Prober.
+func (p simProber) HTTP(context.Context, node.HTTPProbe) error { return p.n.check() }
+
+// TCP implements node.Prober.
+func (p simProber) TCP(context.Context, string) error { return p.n.check() }
+
+func (n *NodeHost) check() error {
+	if n.Check == nil {
+		return nil
+	}
+	return n.Check(units.UnitID{})
+}

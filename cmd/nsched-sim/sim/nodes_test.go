@@ -1,0 +1,192 @@
+package sim
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/registry"
+)
+
+const helloDocument = `{"name":"hello","path":"/nix/store/0123456789abcdfghijklmnpqrsvwxyz-hello","command":["bin/hello"],"ports":[{"name":"http"}],"healthChecks":{"http":[{"port":"http","path":"/healthz"}]}}`
+
+// hand writes a value as an operator with etcdctl would.
+func hand(t *testing.T, w *World, key string, value any) int64 {
+	t.Helper()
+	raw, err := registry.Encode(value, registry.Extra{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := w.Etcd.Txn(t.Context(), registry.Txn{Then: []registry.Op{{Kind: registry.OpPut, Key: key, Value: raw}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Revision
+}
+
+func helloUnit(slot int) units.UnitID {
+	return units.UnitID{Namespace: "default", App: "hello", Slot: units.Slot(fmt.Sprint(slot)), Generation: 1, Attempt: 1}
+}
+
+// nodeWorld is n machines, and one app whose units are assigned by hand.
+func nodeWorld(t *testing.T, seed uint64, n int) *World {
+	w := New(t.Context(), seed, NewTrace(nil))
+	for i := range n {
+		w.AddNode(fmt.Sprintf("n%d", i+1)).StartAll()
+	}
+	hand(t, w, Keys.Generation(units.AppID{Namespace: "default", Name: "hello"}, 1), units.Submission{Document: helloDocument})
+	return w
+}
+
+func assign(t *testing.T, w *World, n *NodeHost, slot int, d units.Desired) {
+	t.Helper()
+	hand(t, w, Keys.Unit(units.NodeName(n.Name), helloUnit(slot)), units.Assignment{
+		Desired: d, Tenure: aliveRevision(w, n.Name), Ports: map[string]uint16{"http": uint16(20000 + slot)},
+	})
+}
+
+func statusOf(t *testing.T, w *World, n *NodeHost, slot int) (units.Status, bool) {
+	t.Helper()
+	key := Keys.Status(units.NodeName(n.Name), helloUnit(slot))
+	r, err := w.Etcd.Range(t.Context(), rangeOf(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.KVs) == 0 {
+		return units.Status{}, false
+	}
+	s, _, err := registry.Decode[units.Status](key, r.KVs[0].Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, true
+}
+
+func TestAnAssignedUnitBecomesHealthyAndHasAnEndpoint(t *testing.T) {
+	w := nodeWorld(t, 1, 1)
+	n := w.Nodes()[0]
+	if err := w.Run(5 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	assign(t, w, n, 0, units.DesiredRun)
+	if err := w.Run(8 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if s, ok := statusOf(t, w, n, 0); !ok || s.State != units.StateHealthy {
+		text, _ := json.Marshal(s)
+		t.Fatalf("status %s", text)
+	}
+	r, err := w.Etcd.Range(t.Context(), rangeOf(Keys.Endpoint("n1", helloUnit(0))))
+	if err != nil || len(r.KVs) != 1 || r.KVs[0].Lease == 0 {
+		t.Fatalf("endpoint %+v %v", r, err)
+	}
+}
+
+func TestAStoppedUnitLeavesNothingBehindOnceItsAssignmentIsGone(t *testing.T) {
+	w := nodeWorld(t, 1, 1)
+	n := w.Nodes()[0]
+	if err := w.Run(5 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	assign(t, w, n, 0, units.DesiredRun)
+	if err := w.Run(8 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	assign(t, w, n, 0, units.DesiredStop)
+	if err := w.Run(12 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if s, _ := statusOf(t, w, n, 0); s.State != units.StateStopped {
+		t.Fatalf("status %+v", s)
+	}
+	if len(n.Running()) != 0 {
+		t.Fatalf("runs %v", n.Running())
+	}
+	if _, err := w.Etcd.Txn(t.Context(), registry.Txn{Then: []registry.Op{{Kind: registry.OpDelete, Key: Keys.Unit("n1", helloUnit(0))}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Run(90 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if s, ok := statusOf(t, w, n, 0); ok {
+		t.Fatalf("status is still there: %+v", s)
+	}
+	if len(n.disk) != 0 || len(n.roots) != 0 {
+		t.Fatalf("disk %v, roots %v", n.disk, n.roots)
+	}
+}
+
+func TestAMissingAssignmentStopsNothing(t *testing.T) {
+	w := nodeWorld(t, 1, 1)
+	n := w.Nodes()[0]
+	if err := w.Run(5 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	assign(t, w, n, 0, units.DesiredRun)
+	if err := w.Run(8 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Etcd.Txn(t.Context(), registry.Txn{Then: []registry.Op{{Kind: registry.OpDelete, Key: Keys.Unit("n1", helloUnit(0))}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Run(60 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	s, _ := statusOf(t, w, n, 0)
+	if len(n.Running()) != 1 || !s.Orphan {
+		t.Fatalf("runs %v, status %+v", n.Running(), s)
+	}
+}
+
+// TestNodesSurviveEveryMixOfFaults assigns units by hand to nodes that are then hit by everything, and
+// expects: what should run runs at the end, and no node ever stopped a unit that nobody told it to stop.
+func TestNodesSurviveEveryMixOfFaults(t *testing.T) {
+	for seed := uint64(1); seed <= 60; seed++ {
+		w := nodeWorld(t, seed, 3)
+		if err := w.Run(5 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		told := map[units.UnitID]bool{}
+		for i, n := range w.Nodes() {
+			for slot := i * 4; slot < i*4+4; slot++ {
+				w.After(w.Uniform(0, time.Minute), func() { assign(t, w, n, slot, units.DesiredRun) })
+				if slot%4 == 3 {
+					w.After(w.Uniform(time.Minute, 4*time.Minute), func() {
+						told[helloUnit(slot)] = true
+						assign(t, w, n, slot, units.DesiredStop)
+					})
+				}
+			}
+			n.OnStop = func(id units.UnitID) {
+				if !told[id] {
+					w.fail(fmt.Errorf("%s stopped %s and nobody told it to", n.Name, id))
+				}
+			}
+		}
+		w.MachineFaults = 0.05
+		w.Chaos(StandardFaults(), 20, 10*time.Second, 5*time.Minute)
+		if err := w.Run(5 * time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		w.MachineFaults = 0
+		if err := w.Run(8 * time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		for i, n := range w.Nodes() {
+			if got := len(n.Running()); got != 3 {
+				t.Errorf("seed %d: %s runs %d units, want 3", seed, n.Name, got)
+			}
+			for slot := i * 4; slot < i*4+4; slot++ {
+				want := units.StateHealthy
+				if slot%4 == 3 {
+					want = units.StateStopped
+				}
+				if s, _ := statusOf(t, w, n, slot); s.State != want {
+					t.Errorf("seed %d: slot %d is %+v, want %s", seed, slot, s, want)
+				}
+			}
+		}
+	}
+}
