@@ -102,6 +102,8 @@ func (p *player) play(t *testing.T, s step) answer {
 		if err == nil {
 			p.ids[s.id], p.names[a.Lease.ID] = a.Lease.ID, s.id
 		}
+	case "expire":
+		a.Lease, err = p.expire(t, s)
 	case "keep alive":
 		a.Lease, err = p.b.KeepAlive(ctx, p.orNever(s.ref))
 	case "time to live":
@@ -130,6 +132,30 @@ func (p *player) play(t *testing.T, s step) answer {
 	a.Error = class(err)
 	p.relative(&a)
 	return a
+}
+
+// expire grants the shortest lease, hangs two keys on it, and waits until they are gone.
+func (p *player) expire(t *testing.T, s step) (registry.Lease, error) {
+	t.Helper()
+	l, err := p.b.Grant(t.Context(), 2*time.Second)
+	if err != nil {
+		return l, err
+	}
+	p.ids[s.id], p.names[l.ID] = l.ID, s.id
+	ops := []registry.Op{leased(s.key, l.ID), leased(s.end, l.ID)}
+	if _, err := p.b.Txn(t.Context(), registry.Txn{Then: ops}); err != nil {
+		return l, err
+	}
+	until(t, "see the lease end", func() error {
+		p.b.pass(100 * time.Millisecond)
+		res, err := p.b.Range(t.Context(), registry.Range{Key: s.key})
+		if err == nil && res.Count > 0 {
+			err = errors.New("its key is there")
+		}
+		return err
+	})
+	settle(t, p)
+	return l, nil
 }
 
 func (p *player) orNever(ref int) registry.LeaseID {

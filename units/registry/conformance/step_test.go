@@ -28,6 +28,9 @@ type step struct {
 
 const nowhere = int64(-1 << 40)
 
+// expiryInterval is how many steps lie between two leases that expire, which costs seconds each.
+const expiryInterval = 5000
+
 type symbolicOp struct {
 	registry.Op
 	lease int // the step that granted it; 0 is none, -1 one that does not exist
@@ -107,6 +110,9 @@ func generate(seed uint64, n int) []step {
 func (g *generator) step(id int) step {
 	s := step{back: nowhere}
 	switch p := g.rand.IntN(1000); {
+	case id%expiryInterval == expiryInterval/2 && !g.full:
+		s.kind, s.key, s.end = "expire", "a/1", "c/2"
+		g.leases = append(g.leases, id)
 	case g.full && p < 300:
 		s.kind, g.full = "clear no space", false
 	case p < 2:
