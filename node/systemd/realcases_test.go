@@ -38,6 +38,7 @@ var realCases = []struct {
 	{"a restart of dbus changes nothing", testDBusRestart},
 	{"a new life of systemd is survived", testReexec},
 	{"a change is hinted", testHints},
+	{"without systemd's private socket the message bus does", testBus},
 	{"what is known of a unit is never older than its life", testKnown},
 	{"systemd tells its version", testVersion},
 	{"a closed manager is unavailable", testClosed},
@@ -374,6 +375,48 @@ func testHints(t *testing.T, w *realWorld) {
 	if err := <-watched; err != nil {
 		t.Errorf("watch ended with %v", err)
 	}
+}
+
+func testBus(t *testing.T, w *realWorld) {
+	const socket = "/run/systemd/private"
+	if err := os.Rename(socket, socket+".away"); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := os.Rename(socket+".away", socket); err != nil {
+			t.Error(err)
+		}
+	}()
+	bus := &realWorld{systemd.New(systemd.Options{}), w.records, w.shim}
+	defer bus.Close()
+	testHints(t, bus)
+	unit := id("hinted")
+	awaitState(t, bus, unit, units.StateRunning)
+	if err := bus.Stop(t.Context(), unit); err != nil {
+		t.Error(err)
+	}
+	awaitGone(t, bus, unit)
+	if err := bus.ResetFailed(t.Context(), unit); !errors.Is(err, systemd.ErrNotFound) {
+		t.Errorf("reset said %v", err)
+	}
+	pid, err := strconv.Atoi(run(t, "systemctl", "show", "--value", "-p", "MainPID", "dbus.service"))
+	if err != nil || pid < 2 {
+		t.Fatal(pid, err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil { // its socket starts another one
+		t.Fatal(err)
+	}
+	for range patience {
+		_, err := bus.List(t.Context())
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, systemd.ErrUnavailable) {
+			t.Fatal(err)
+		}
+		bus.pause()
+	}
+	t.Error("the bus never came back")
 }
 
 // testKnown lists with a manager that knows every unit and with one that knows none.
