@@ -44,6 +44,7 @@ func (s *Spec) constrain(c units.Constraint) error {
 		}
 		s.distinct = append(s.distinct, distinct{attribute: c.Attribute, limit: int32(limit)})
 		s.ownName = s.ownName || c.Attribute == units.AttributeName
+		s.shares = true
 		// Who lacks the attribute cannot be told apart by it.
 		s.constraints = append(s.constraints, constraint{c, func(_ string, set bool) bool { return set }})
 		return nil

@@ -59,7 +59,7 @@ func (p *planner) seek(w *work, g *generation, f *fill, beside int32) int32 {
 	if p.full[g] {
 		return -1
 	}
-	at := seat{hash: hashUnit(p.unitID(w, g, f)), count: w.count, home: -1, beside: beside}
+	at := seat{hash: hashUnit(p.unitID(w, g, f)), home: -1, beside: beside}
 	if i, known := s.nodeByName[f.record.LastNode]; known {
 		at.home = i
 		at.failed = f.record.Failures > 0 && f.record.Generation == g.number
@@ -67,7 +67,8 @@ func (p *planner) seek(w *work, g *generation, f *fill, beside int32) int32 {
 	if beside >= 0 && !at.failed {
 		at.home = beside
 	}
-	i := s.best(c, s.eligible(g), p.policy.algorithm(g.spec), at)
+	s.rank(&p.ranking, c, g, p.policy.algorithm(g.spec), w.count)
+	i := s.best(&p.ranking, at)
 	p.full[g] = i < 0
 	return i
 }
@@ -106,10 +107,11 @@ func (p *planner) place(w *work, g *generation, f *fill, i int32, reason units.R
 		}
 	}
 	slices.Sort(keys)
-	p.bookOn(i, charge{room: g.spec.need, ports: keys})
+	s.join(p.gather(w.app, g.spec), i, 1)
 	p.placed[w.app] = append(p.placed[w.app], i)
-	if p.crowd.of == w.app {
-		s.join(&p.crowd, i, 1)
+	p.bookOn(i, charge{room: g.spec.need, ports: keys})
+	if g.spec.shares {
+		p.ranking.crowd = nil // other nodes have the value too
 	}
 	action := Action{Kind: KindPlace, Node: s.names[i], Unit: id, Assignment: a, Reason: reason}
 	if len(f.lost) > 0 {

@@ -40,6 +40,7 @@ type planner struct {
 	now      int64
 	term     int64
 	crowd    crowd
+	ranking  ranking
 	bookings []booking
 	placed   map[*app][]int32
 	full     map[*generation]bool // no node has room for one more, until the end of the plan
@@ -56,6 +57,7 @@ type booking struct {
 func (p *planner) bookOn(i int32, c charge) {
 	p.state.take(i, c)
 	p.bookings = append(p.bookings, booking{i, c})
+	p.state.refresh(&p.ranking, i)
 }
 
 func (p *planner) rollback() {
@@ -70,6 +72,7 @@ func (p *planner) gather(a *app, spec *Spec) *crowd {
 	if c.of == a && c.spec == spec {
 		return c
 	}
+	p.ranking.crowd = nil
 	for _, i := range c.touched {
 		c.on[i] = 0
 	}

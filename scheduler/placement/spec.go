@@ -24,6 +24,7 @@ type Spec struct {
 	constraints []constraint
 	ownName     bool // a constraint looks at node.name
 	distinct    []distinct
+	shares      bool // one of them is about more than one node
 	algorithm   units.Algorithm
 
 	checked     bool // has health checks
