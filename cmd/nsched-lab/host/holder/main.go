@@ -57,7 +57,7 @@ func run(ctx context.Context) error {
 	if cfg.Attached {
 		go func() { // ends with the process, which it ends
 			_, _ = io.Copy(io.Discard, life)
-			os.Exit(0)
+			syscall.Exit(0) // at once: os.Exit may first do what a test binary wants done
 		}()
 	}
 	log := zerolog.New(os.Stderr).Level(zerolog.Level(cfg.Level)).With().Timestamp().Logger()
