@@ -42,8 +42,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 
 # Static and without the builder's paths: the shim runs where nothing but the kernel is promised, and
 # two machines should build the same bytes.
-export CGO_ENABLED ?= 0
-GO_BUILD := go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+GO_BUILD := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
 # Built and not `go run`: a signal reaches it, and no second voice follows its last line.
 SUITE    := go build -o bin/suite ./.ci/suite && exec bin/suite
@@ -51,7 +50,7 @@ PROGRAMS := $(notdir $(patsubst %/main.go,%,$(wildcard cmd/nsched*/main.go)))
 
 build:
 	@mkdir -p bin
-	go build ./...
+	CGO_ENABLED=0 go build ./...
 	$(if $(PROGRAMS),$(GO_BUILD) -o bin/ $(addprefix ./cmd/,$(PROGRAMS)))
 
 parts:

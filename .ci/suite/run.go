@@ -63,6 +63,15 @@ func (r runner) goTest(s Suite) []string {
 	return append(argv, s.Packages...)
 }
 
+// cgo is the setting under which a suite builds, whatever the caller's: that of the programs, except
+// for the race detector, the only thing here that wants C.
+func cgo(s Suite) string {
+	if slices.Contains(s.Flags, "-race") {
+		return "CGO_ENABLED=1"
+	}
+	return "CGO_ENABLED=0"
+}
+
 func (r runner) logFile(s Suite) string { return filepath.Join(r.logs, s.Name+".log") }
 
 var (
@@ -81,11 +90,7 @@ func (r runner) exec(ctx context.Context, s Suite, argv []string, acc account, l
 	defer cancel()
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir = r.root
-	cmd.Env = os.Environ()
-	if !slices.Contains(s.Flags, "-race") {
-		// The race detector is the only thing here that wants C.
-		cmd.Env = append(cmd.Env, "CGO_ENABLED=0")
-	}
+	cmd.Env = append(os.Environ(), cgo(s))
 	// A group of its own, so that a suite can be ended with everything it started.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var kill *time.Timer

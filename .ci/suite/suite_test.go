@@ -205,6 +205,26 @@ func TestACommandIsEndedAtItsLimit(t *testing.T) {
 	wantLines(t, all.String(), "(ran into its limit of 50ms)")
 }
 
+func TestTheCallersChoiceOfCgoDoesNotReachASuite(t *testing.T) {
+	t.Setenv("CGO_ENABLED", "0")
+	root := tree(t, map[string]string{"say": "#!/bin/sh\necho \"ok CGO_ENABLED=$CGO_ENABLED\"\n"})
+	r := runner{root: root, logs: t.TempDir(), procs: 1, grace: time.Second}
+	for flag, want := range map[string]string{"-race": "ok CGO_ENABLED=1\n", "-v": "ok CGO_ENABLED=0\n"} {
+		var lines atomic.Int64
+		s := Suite{Name: "s", Least: 1, Limit: time.Minute, Command: []string{"sh", "say"}, Flags: []string{flag}}
+		if res := r.run(t.Context(), s, &lines); len(res.Failures) > 0 {
+			t.Fatalf("%+v", res.Failures)
+		}
+		log, err := os.ReadFile(r.logFile(s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(log) != want {
+			t.Errorf("%s: %q, want %q", flag, log, want)
+		}
+	}
+}
+
 func TestAnInterruptedSuiteFails(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
