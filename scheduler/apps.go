@@ -1,0 +1,119 @@
+package scheduler
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/nsched/nsched/scheduler/placement"
+	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/registry"
+)
+
+// appFacts is what the registry holds of one app.
+type appFacts struct {
+	intent      held[units.Intent]
+	exists      bool // apps/<ns>/<app> is there, readable or not
+	problem     units.Reason
+	generations map[units.Generation]*generation
+	rollouts    map[units.Generation]held[units.Rollout]
+	slots       map[string]held[units.Slots]   // by chunk
+	summaries   map[string]held[units.Summary] // by chunk
+	// toldAt is the boot time of the last summary, in nanoseconds.
+	summaryAt int64
+}
+
+// generation is a stored document, read once.
+type generation struct {
+	app     units.App
+	spec    *placement.Spec
+	problem units.Reason
+}
+
+func (w *world) app(id units.AppID) *appFacts {
+	a := w.apps[id]
+	if a == nil {
+		a = &appFacts{
+			generations: map[units.Generation]*generation{}, rollouts: map[units.Generation]held[units.Rollout]{},
+			slots: map[string]held[units.Slots]{}, summaries: map[string]held[units.Summary]{},
+		}
+		w.apps[id] = a
+	}
+	return a
+}
+
+func (a *appFacts) change(key registry.Key, c registry.Change) error {
+	switch key.Kind {
+	case registry.KindApp:
+		a.exists, a.problem = !c.Deleted, units.Reason{}
+		err := a.intent.take(c)
+		if err != nil {
+			a.problem = units.Reason{Code: units.ReasonUndecodable, Message: err.Error()}
+		}
+		return err
+	case registry.KindGeneration:
+		if c.Deleted {
+			delete(a.generations, key.Generation)
+			return nil
+		}
+		return a.read(key, c)
+	case registry.KindRollout:
+		return takeInto(a.rollouts, key.Generation, c)
+	case registry.KindSlots:
+		return takeInto(a.slots, key.Chunk, c)
+	case registry.KindSummary:
+		return takeInto(a.summaries, key.Chunk, c)
+	}
+	return nil
+}
+
+func takeInto[K comparable, T any](into map[K]held[T], at K, c registry.Change) error {
+	if c.Deleted {
+		delete(into, at)
+		return nil
+	}
+	h := into[at]
+	err := h.take(c)
+	if err != nil {
+		h.rev = c.ModRevision // whoever writes it next compares what is there
+	}
+	into[at] = h
+	return err
+}
+
+// read takes in a stored document. Generations are immutable: one that was read stays as it was read.
+func (a *appFacts) read(key registry.Key, c registry.Change) error {
+	if g := a.generations[key.Generation]; g != nil && g.spec != nil {
+		return nil
+	}
+	g := &generation{}
+	a.generations[key.Generation] = g
+	s, _, err := registry.Decode[units.Submission](c.Key, c.Value)
+	if err != nil {
+		g.problem = units.Reason{Code: units.ReasonUndecodable, Message: err.Error()}
+		return err
+	}
+	if g.app, g.spec, err = compile(key.App, s); err != nil {
+		g.spec = nil
+		g.problem = units.Reason{Code: units.ReasonInvalidApp, Message: err.Error()}
+	}
+	return nil
+}
+
+// placement is the app as placement takes it.
+func (a *appFacts) placement(id units.AppID) placement.App {
+	p := placement.App{ID: id, Intent: a.intent.value, NoIntent: !a.exists, Problem: a.problem}
+	for _, number := range slices.Sorted(maps.Keys(a.generations)) {
+		g := a.generations[number]
+		p.Generations = append(p.Generations, placement.Generation{Number: number, Spec: g.spec, Problem: g.problem})
+	}
+	for _, chunk := range slices.Sorted(maps.Keys(a.slots)) {
+		records := a.slots[chunk].value.Slots
+		for _, slot := range slices.Sorted(maps.Keys(records)) {
+			p.Slots = append(p.Slots, placement.Slot{Slot: slot, Record: records[slot]})
+		}
+	}
+	for _, number := range slices.Sorted(maps.Keys(a.rollouts)) {
+		p.Rollouts = append(p.Rollouts, placement.Rollout{Generation: number, Record: a.rollouts[number].value})
+	}
+	return p
+}

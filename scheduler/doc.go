@@ -1,0 +1,21 @@
+// Package scheduler is the leader's shell: it campaigns, keeps a view of the whole cluster, plans and
+// commits.
+//
+//	etcd --view--> world --> placement.State --Plan--> outcome --groups--> committer --fence--> etcd
+//	                 ^                                                          |
+//	                 +------------------- what was written comes back ----------+
+//
+// Any number of schedulers run; each keeps its view warm and one leads. Only the leader writes, and each
+// of its transactions compares the mod revision of its key (see package registry), so a leader that was
+// paused, cut off or replaced changes nothing.
+//
+// Invariants:
+//
+//   - A plan is made on state of a single revision, which holds everything this term has written.
+//   - After an unknown outcome nothing is written until the leader has put its key again with a known
+//     result and its view is as far as that.
+//   - A key that is missing or cannot be read changes nothing: see package placement.
+//   - Losses are decided by leases alone (placement.Lost), never by the clocks of two machines.
+//
+// Not promised: an order between apps, or that a plan made a moment ago is still the best.
+package scheduler

@@ -1,0 +1,89 @@
+package scheduler
+
+import (
+	"time"
+
+	"github.com/nsched/nsched/scheduler/placement"
+	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/registry"
+)
+
+// nodeFacts is what the registry holds of one node, and what this leader has seen of it.
+type nodeFacts struct {
+	record   held[units.Node]
+	exists   bool // nodes/<node> is there, readable or not
+	problem  units.Reason
+	operator held[units.Operator]
+	fence    held[units.Fence]
+
+	alive  bool
+	lease  registry.LeaseID
+	tenure int64 // the create revision of alive/<node>, or of the last one known
+	agent  bool
+
+	// Of the present term; see placement.Sighting.
+	seen      bool
+	downSince time.Duration // boot time since when the guard is seen without a daemon; 0 is not
+	asked     bool
+	remaining time.Duration
+	asking    bool
+	verdict   placement.Verdict
+}
+
+func (w *world) node(name units.NodeName) *nodeFacts {
+	n := w.nodes[name]
+	if n == nil {
+		n = &nodeFacts{}
+		w.nodes[name] = n
+	}
+	return n
+}
+
+func (n *nodeFacts) change(kind registry.Kind, c registry.Change) error {
+	switch kind {
+	case registry.KindNode:
+		n.exists, n.problem = !c.Deleted, units.Reason{}
+		err := n.record.take(c)
+		if err != nil {
+			n.problem = units.Reason{Code: units.ReasonUndecodable, Message: err.Error()}
+		}
+		return err
+	case registry.KindAlive:
+		n.alive, n.asked = !c.Deleted, false
+		if n.alive {
+			n.tenure, n.lease, n.seen = c.CreateRevision, c.Lease, true
+		}
+	case registry.KindAgent:
+		n.agent = !c.Deleted
+	case registry.KindOperator:
+		return n.operator.take(c)
+	case registry.KindFence:
+		return n.fence.take(c)
+	}
+	return nil
+}
+
+// sighting is what placement.Lost decides by.
+func (n *nodeFacts) sighting(name units.NodeName, now units.Instant) placement.Sighting {
+	s := placement.Sighting{
+		Node: name, Alive: n.alive, Agent: n.agent, Tenure: n.tenure, Seen: n.seen,
+		Asked: n.asked, Remaining: n.remaining,
+		Recorded: n.fence.value.Tenure, Confirmed: n.operator.value.ConfirmLost,
+	}
+	if n.downSince != 0 {
+		s.AgentDownFor = now.Boot - n.downSince
+	}
+	return s
+}
+
+// placement is the node as placement takes it.
+func (n *nodeFacts) placement(name units.NodeName) placement.Node {
+	p := placement.Node{
+		Name: name, Record: n.record.value, Problem: n.problem, Standing: n.verdict.Standing, Why: n.verdict.Why,
+		Tenure: n.tenure, Cordon: n.operator.value.Cordon, Drain: n.operator.value.Drain,
+	}
+	if !n.exists {
+		p.Standing = placement.Forgotten
+	}
+	return p
+}

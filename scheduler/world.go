@@ -1,0 +1,238 @@
+package scheduler
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/rs/zerolog"
+
+	"github.com/nsched/nsched/scheduler/placement"
+	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/registry"
+)
+
+// world is the cluster as the view holds it, decoded, with what has changed since the last plan. It is
+// the sink of the view.
+type world struct {
+	keys registry.Keys
+	log  zerolog.Logger
+
+	revision  int64
+	regressed bool
+	cluster   held[units.Cluster]
+	clock     held[units.Clock]
+	nodes     map[units.NodeName]*nodeFacts
+	apps      map[units.AppID]*appFacts
+	units     map[unitKey]*placement.Unit
+	names     map[string]units.AppID
+	endpoints map[unitKey]units.Endpoint
+	records   map[string]registry.KeyValue // skydns/
+	bad       map[string]string
+
+	dirtyNodes map[units.NodeName]bool
+	dirtyApps  map[units.AppID]bool
+	dirtyUnits map[unitKey]bool
+	dnsDirty   bool
+}
+
+// held is a value with the revision of its key; 0 when there is none.
+type held[T any] struct {
+	value T
+	extra registry.Extra
+	rev   int64
+}
+
+type unitKey struct {
+	node units.NodeName
+	id   units.UnitID
+}
+
+func (k unitKey) compare(other unitKey) int {
+	if c := k.id.Compare(other.id); c != 0 {
+		return c
+	}
+	if k.node < other.node {
+		return -1
+	} else if k.node > other.node {
+		return 1
+	}
+	return 0
+}
+
+func newWorld(keys registry.Keys, log zerolog.Logger) *world {
+	return &world{
+		keys: keys, log: log,
+		nodes: map[units.NodeName]*nodeFacts{}, apps: map[units.AppID]*appFacts{},
+		units: map[unitKey]*placement.Unit{}, names: map[string]units.AppID{},
+		endpoints: map[unitKey]units.Endpoint{}, records: map[string]registry.KeyValue{}, bad: map[string]string{},
+		dirtyNodes: map[units.NodeName]bool{}, dirtyApps: map[units.AppID]bool{}, dirtyUnits: map[unitKey]bool{},
+	}
+}
+
+// viewed are the kinds of keys that a scheduler holds. Events, audit records and closures' contents are
+// read when they are wanted.
+var viewed = []registry.Kind{
+	registry.KindApp, registry.KindGeneration, registry.KindRollout, registry.KindSlots, registry.KindSummary,
+	registry.KindUnit, registry.KindStatus, registry.KindNode, registry.KindAlive, registry.KindAgent,
+	registry.KindOperator, registry.KindFence, registry.KindEndpoint, registry.KindName, registry.KindSkyDNS,
+}
+
+// Apply implements registry.Sink.
+func (w *world) Apply(b registry.Batch) {
+	w.revision = b.Revision
+	w.regressed = w.regressed || b.Regressed
+	for _, c := range b.Changes {
+		key, err := w.keys.Parse(c.Key)
+		if err != nil && key.Kind != registry.KindUnknown {
+			w.note(c.Key, err)
+			continue
+		}
+		w.note(c.Key, w.change(key, c))
+	}
+}
+
+// note remembers what is wrong with a key, or that nothing is.
+func (w *world) note(key string, err error) {
+	if err == nil {
+		delete(w.bad, key)
+		return
+	}
+	w.bad[key] = err.Error()
+	w.log.Warn().Err(err).Msg("a key cannot be read and changes nothing")
+}
+
+// change applies one change. An error says that the value cannot be read; what was known of it stays,
+// as far as placement has a use for it.
+func (w *world) change(key registry.Key, c registry.Change) error {
+	switch key.Kind {
+	case registry.KindCluster:
+		return w.cluster.take(c)
+	case registry.KindClock:
+		return w.clock.take(c)
+	case registry.KindNode, registry.KindAlive, registry.KindAgent, registry.KindOperator, registry.KindFence:
+		w.dirtyNodes[key.Node] = true
+		return w.node(key.Node).change(key.Kind, c)
+	case registry.KindApp, registry.KindGeneration, registry.KindRollout, registry.KindSlots, registry.KindSummary:
+		if key.Kind != registry.KindSummary {
+			w.dirtyApps[key.App] = true
+		}
+		if key.Kind == registry.KindApp || key.Kind == registry.KindGeneration {
+			w.dnsDirty = true
+		}
+		return w.app(key.App).change(key, c)
+	case registry.KindUnit, registry.KindStatus:
+		return w.unit(unitKey{key.Node, key.Unit}, key.Kind, c)
+	case registry.KindEndpoint:
+		return w.endpoint(unitKey{key.Node, key.Unit}, c)
+	case registry.KindName:
+		return nil
+	case registry.KindSkyDNS:
+		w.dnsDirty = true
+		if c.Deleted {
+			delete(w.records, c.Key)
+		} else {
+			w.records[c.Key] = c.KeyValue
+		}
+	}
+	return nil
+}
+
+// take decodes a change into what is held. A value that cannot be read leaves it as it was.
+func (h *held[T]) take(c registry.Change) error {
+	if c.Deleted {
+		*h = held[T]{}
+		return nil
+	}
+	v, extra, err := registry.Decode[T](c.Key, c.Value)
+	if err != nil {
+		return err
+	}
+	*h = held[T]{value: v, extra: extra, rev: c.ModRevision}
+	return nil
+}
+
+func (w *world) unit(k unitKey, kind registry.Kind, c registry.Change) error {
+	u := w.units[k]
+	if u == nil {
+		u = &placement.Unit{Node: k.node, ID: k.id}
+		w.units[k] = u
+	}
+	w.dirtyUnits[k] = true
+	w.dirtyApps[k.id.AppID()] = true
+	var err error
+	if kind == registry.KindUnit {
+		u.Assignment, u.CreateRev, u.ModRev, u.Problem = units.Assignment{}, 0, 0, units.Reason{}
+		if !c.Deleted {
+			u.CreateRev, u.ModRev = c.CreateRevision, c.ModRevision
+			if u.Assignment, _, err = registry.Decode[units.Assignment](c.Key, c.Value); err != nil {
+				u.Problem = units.Reason{Code: units.ReasonUndecodable, Message: err.Error()}
+			}
+		}
+	} else {
+		u.Status, u.StatusRev = units.Status{}, 0
+		if !c.Deleted {
+			u.StatusRev = c.ModRevision
+			if u.Status, _, err = registry.Decode[units.Status](c.Key, c.Value); err != nil {
+				u.Status = units.Status{}
+			}
+		}
+	}
+	if u.CreateRev == 0 && u.StatusRev == 0 {
+		delete(w.units, k)
+	}
+	return err
+}
+
+func (w *world) endpoint(k unitKey, c registry.Change) error {
+	w.dnsDirty = true
+	if c.Deleted {
+		delete(w.endpoints, k)
+		return nil
+	}
+	e, _, err := registry.Decode[units.Endpoint](c.Key, c.Value)
+	if err == nil {
+		w.endpoints[k] = e
+	}
+	return err
+}
+
+// feed hands to placement what has changed since the last time, and returns the apps it was about.
+func (w *world) feed(s *placement.State) []units.AppID {
+	for _, k := range slices.SortedFunc(maps.Keys(w.dirtyUnits), unitKey.compare) {
+		if u := w.units[k]; u != nil {
+			s.PutUnit(*u)
+		} else {
+			s.RemoveUnit(k.node, k.id)
+		}
+	}
+	changed := slices.SortedFunc(maps.Keys(w.dirtyApps), units.AppID.Compare)
+	for _, id := range changed {
+		if a := w.apps[id]; a != nil {
+			s.PutApp(a.placement(id))
+		}
+	}
+	clear(w.dirtyUnits)
+	clear(w.dirtyApps)
+	return changed
+}
+
+// errUnsupported: a stored document asks for what this version does not do.
+var errUnsupported = errors.New("not supported yet")
+
+// compile reads a stored document byte for byte, as the node that starts it will.
+func compile(id units.AppID, s units.Submission) (units.App, *placement.Spec, error) {
+	doc := units.ReadApp([]byte(s.Document))
+	if err := doc.Err(); err != nil {
+		if len(doc.Problems) == 0 {
+			err = fmt.Errorf("%w: %w", errUnsupported, err)
+		}
+		return units.App{}, nil, err
+	}
+	if doc.App.ID() != id {
+		return units.App{}, nil, fmt.Errorf("the document is of %s: %w", doc.App.ID(), units.ErrInvalid)
+	}
+	spec, err := placement.Compile(doc.App)
+	return doc.App, spec, err
+}
