@@ -35,23 +35,46 @@ type generation struct {
 func (s *State) PutApp(a App) {
 	known := s.app(a.ID)
 	known.intent, known.noIntent, known.problem = a.Intent, a.NoIntent, a.Problem
-	known.generations = make(map[units.Generation]*generation, len(a.Generations))
-	for _, g := range a.Generations {
-		if g.Spec != nil && g.Spec.id != a.ID {
-			g = Generation{Number: g.Number, Problem: units.Reason{Code: units.ReasonInvalidApp, Message: "the stored document is of app " + g.Spec.id.String()}}
-		}
-		known.generations[g.Number] = &generation{number: g.Number, spec: g.Spec, problem: g.Problem}
-	}
 	known.slots = make(map[units.Slot]units.SlotRecord, len(a.Slots))
 	for _, slot := range a.Slots {
 		known.slots[slot.Slot] = slot.Record
 	}
 	known.rollouts = slices.SortedFunc(slices.Values(a.Rollouts), func(a, b Rollout) int { return cmp.Compare(a.Generation, b.Generation) })
+	if !known.putGenerations(a.Generations) {
+		return
+	}
 	for _, u := range known.units {
 		// What a unit takes is written in its generation. The order does not matter: sums commute.
 		s.discharge(u)
 		s.recharge(known, u)
 	}
+}
+
+// PutSlot replaces the record of one slot.
+func (s *State) PutSlot(id units.AppID, slot units.Slot, record units.SlotRecord) {
+	a := s.app(id)
+	if a.slots == nil {
+		a.slots = make(map[units.Slot]units.SlotRecord)
+	}
+	a.slots[slot] = record
+}
+
+// putGenerations reports whether any spec has changed. What is known of the others stays.
+func (a *app) putGenerations(list []Generation) (changed bool) {
+	was := a.generations
+	a.generations = make(map[units.Generation]*generation, len(list))
+	for _, g := range list {
+		if g.Spec != nil && g.Spec.id != a.id {
+			g = Generation{Number: g.Number, Problem: units.Reason{Code: units.ReasonInvalidApp, Message: "the stored document is of app " + g.Spec.id.String()}}
+		}
+		if old := was[g.Number]; old != nil && old.spec == g.Spec && old.problem == g.Problem {
+			a.generations[g.Number] = old
+			continue
+		}
+		a.generations[g.Number] = &generation{number: g.Number, spec: g.Spec, problem: g.Problem}
+		changed = true
+	}
+	return changed || len(was) != len(a.generations)
 }
 
 // RemoveApp forgets an app. Units that it still has are kept, as those of every app without intent.

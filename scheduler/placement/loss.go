@@ -73,7 +73,7 @@ type Verdict struct {
 	Fence bool
 }
 
-// Lost decides which nodes are lost. It never depends on one clock of two machines, nor on a node's
+// Judge decides which nodes are lost. It never depends on one clock of two machines, nor on a node's
 // word, only on leases:
 //
 //	key exists                                 ready, or its daemon is down
@@ -88,7 +88,7 @@ type Verdict struct {
 // TTL and two keepalives less counts as lost for the third, and is not evicted before it has expired.
 // One of two or three may be replaced: it takes at least two to freeze. What a person has confirmed is
 // no reason to be careful and counts no more, neither as lost nor among all.
-func Lost(sightings []Sighting, l Leases) Losses {
+func Judge(sightings []Sighting, l Leases) Losses {
 	sightings = slices.SortedFunc(slices.Values(sightings), func(a, b Sighting) int { return cmp.Compare(a.Node, b.Node) })
 	var out Losses
 	fresh, overdue := false, 0
@@ -113,7 +113,7 @@ func Lost(sightings []Sighting, l Leases) Losses {
 		out.Ask = out.Ask || fresh && s.Alive && !s.Asked
 	}
 	for _, s := range sightings {
-		v := l.judge(s, &out)
+		v := l.verdict(s, &out)
 		v.Fence = v.Fence && !out.Ask && !tooMany(out.Lost+overdue)
 		out.Verdicts = append(out.Verdicts, v)
 	}
@@ -130,7 +130,7 @@ func (l Leases) tired(s Sighting) bool {
 	return s.Alive && !s.Agent && l.AgentLostAfter > 0 && s.AgentDownFor >= l.AgentLostAfter
 }
 
-func (l Leases) judge(s Sighting, out *Losses) Verdict {
+func (l Leases) verdict(s Sighting, out *Losses) Verdict {
 	v := Verdict{Node: s.Node}
 	say := func(standing Standing, code, format string, args ...any) Verdict {
 		v.Standing, v.Why = standing, units.Reason{Code: code, Message: fmt.Sprintf(format, args...)}
@@ -153,9 +153,9 @@ func (l Leases) judge(s Sighting, out *Losses) Verdict {
 		return say(AgentDown, units.ReasonNodeAgentLost, "its daemon is down, its guard is not")
 	case s.confirmed():
 		v.Record = s.Recorded < s.Confirmed
-		return say(LostNode, units.ReasonNodeLost, "a person confirmed that it is lost")
+		return say(Lost, units.ReasonNodeLost, "a person confirmed that it is lost")
 	case s.recorded():
-		return say(LostNode, units.ReasonNodeLost, "its lease ended, and its loss is on record")
+		return say(Lost, units.ReasonNodeLost, "its lease ended, and its loss is on record")
 	case !s.Seen && l.TermAge < l.TTL:
 		again(l.TTL - l.TermAge)
 		return say(Unknown, units.ReasonNodeLost, "its lease ended while nobody led; it has %s to return", l.TTL-l.TermAge)
@@ -166,5 +166,5 @@ func (l Leases) judge(s Sighting, out *Losses) Verdict {
 		return say(Unknown, units.ReasonNodeLost, "its lease ended; the others are being asked first")
 	}
 	v.Record = true
-	return say(LostNode, units.ReasonNodeLost, "its lease ended")
+	return say(Lost, units.ReasonNodeLost, "its lease ended")
 }

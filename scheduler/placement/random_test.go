@@ -3,6 +3,7 @@ package placement_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -33,7 +34,7 @@ func drawNode(t *rapid.T, i int) placement.Node {
 }
 
 func drawStanding(t *rapid.T, what string) placement.Standing {
-	r, s := placement.Ready, placement.LostNode
+	r, s := placement.Ready, placement.Lost
 	return rapid.SampledFrom([]placement.Standing{r, r, r, r, r, r, s, s, placement.AgentDown, placement.Frozen, placement.Unknown, placement.Forgotten}).Draw(t, what)
 }
 
@@ -205,7 +206,7 @@ func checkUnplaced(t *rapid.T, w *world, o placement.Outcome) {
 	for _, u := range o.Unplaced {
 		id := units.UnitID{Namespace: u.App.Namespace, App: u.App.Name, Slot: u.Slot, Generation: u.Generation, Attempt: 1}
 		doc, known := document(w.Snapshot, id)
-		if !known || slices.Contains(silent, u.Reason.Code) {
+		if !known || slices.Contains(silent, u.Reason.Code) || strings.HasSuffix(u.Reason.Message, "which is out of reach") {
 			continue
 		}
 		counted, due := 0, registered

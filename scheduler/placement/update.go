@@ -27,7 +27,8 @@ func (p *planner) update(w *work) {
 		}
 		u := &w.updates[i]
 		if p.state.nodes[u.old.node].standing != Ready {
-			continue // it could not be told to stop
+			p.outOfReach(w, u)
+			continue
 		}
 		if p.replace(w, u) {
 			w.moving++
@@ -50,6 +51,15 @@ func (p *planner) replace(w *work, u *update) bool {
 	p.stop(w.app, u.old, units.ReasonReplaced, "makes room for its replacement")
 	p.keepRoom(w, w.target, u.old)
 	return true
+}
+
+// outOfReach says that a unit stays since its node could not be told to stop it.
+func (p *planner) outOfReach(w *work, u *update) {
+	n := &p.state.nodes[u.old.node]
+	p.out.Unplaced = append(p.out.Unplaced, Unplaced{
+		App: w.app.id, Slot: u.slot, Generation: w.target.number, Incumbent: u.old.id(w.app),
+		Reason: units.Reason{Code: n.standing.refusal(), Message: "its unit is on " + string(p.state.names[u.old.node]) + ", which is out of reach"},
+	})
 }
 
 // fitsAfter reports whether the new unit has a node once the old one has ended.
