@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -74,7 +75,7 @@ func (l *Lab) ID() string { return l.id }
 func (l *Lab) Logs() string { return l.logs }
 
 // Address is the holder's address, the same in every lab.
-func (l *Lab) Address() string { return Address.String() }
+func (l *Lab) Address() netip.Addr { return Address }
 
 // HolderPID is the holder's process id; killing it ends the lab at once.
 func (l *Lab) HolderPID() int { return l.pid }
