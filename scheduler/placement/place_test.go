@@ -1,6 +1,7 @@
 package placement_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -256,4 +257,55 @@ func TestHigherPriorityGoesFirst(t *testing.T) {
 	if got := why(o); !slices.Equal(got, []string{"default/a:0 insufficient-memory"}) {
 		t.Errorf("unplaced %v", got)
 	}
+}
+
+func TestEqualNodesShareTheFavourEvenly(t *testing.T) {
+	names := []string{"n1", "n2", "n3"}
+	wins := make(map[units.NodeName]int)
+	for i := range 300 {
+		app := service(fmt.Sprintf("default/app-%d", i))
+		var first units.NodeName
+		for turn := range names {
+			w := newWorld(machines(append(slices.Clone(names[turn:]), names[:turn]...)...)...)
+			w.submit(1, app)
+			w.plan()
+			if turn == 0 {
+				first = w.Units[0].Node
+				wins[first]++
+			} else if w.Units[0].Node != first {
+				t.Fatalf("%s goes to %s, and with the nodes in another order to %s", app.Name, first, w.Units[0].Node)
+			}
+		}
+	}
+	for _, name := range names {
+		if n := wins[units.NodeName(name)]; n < 70 || n > 130 {
+			t.Errorf("%s wins %d times out of 300", name, n)
+		}
+	}
+}
+
+func TestEachNodeOfASystemAppHasItsOwnReason(t *testing.T) {
+	w := newWorld(
+		machine("n1", func(n *placement.Node) { n.Record.Capacity.CPUMilli = 50 }),
+		machine("n2", func(n *placement.Node) { n.Record.Capacity.MemoryBytes = 50 << 20 }),
+	)
+	w.submit(0, service("default/agent", system))
+	if got := why(w.plan()); !slices.Equal(got, []string{"default/agent:n1 insufficient-cpu", "default/agent:n2 insufficient-memory"}) {
+		t.Errorf("unplaced %v", got)
+	}
+}
+
+func TestStateChargesUnitsThatItHeardOfBeforeTheirApp(t *testing.T) {
+	w := newWorld(machine("n1"))
+	w.submit(2, service("default/web", memory(2<<30)))
+	w.converge(t)
+	w.submit(1, service("default/more", memory(1<<30)))
+	late := placement.NewState(placement.Snapshot{Units: w.Units})
+	for _, n := range w.Nodes {
+		late.PutNode(n)
+	}
+	for _, a := range w.Apps {
+		late.PutApp(a)
+	}
+	checkSame(t, "units first", placement.Plan(w.Snapshot, w.policy), late.Plan(w.NowMs, w.Term, w.policy))
 }

@@ -114,6 +114,29 @@ func TestUpdateKeepsItsRoomFromOthers(t *testing.T) {
 	w.step(t, "delete default.web.0.1.1", "place default.web.0.2.2")
 }
 
+func TestUpdatesThatStopFirstDoNotCountOnTheSameRoom(t *testing.T) {
+	w := newWorld(machine("n1"))
+	for _, id := range []string{"default/a", "default/b"} {
+		w.submit(1, service(id, memory(1536<<20)))
+	}
+	w.converge(t)
+	for _, id := range []string{"default/a", "default/b"} {
+		w.submit(1, service(id, memory(2560<<20)))
+	}
+	o := w.step(t, "stop default.a.0.1.1", "rollout rolling", "rollout rolling")
+	if got := why(o); !slices.Equal(got, []string{"default/b:0 insufficient-memory"}) {
+		t.Errorf("unplaced %v", got)
+	}
+}
+
+func TestUpdateGoesOnElsewhereWhenItsNodeIsLost(t *testing.T) {
+	w := running(t, stopFirst)
+	w.submit(3, service("default/web", stopFirst))
+	w.step(t, "stop default.web.0.1.1", "rollout rolling")
+	w.node(w.on(t, "default.web.0.1.1")).Standing = placement.Lost
+	w.step(t, "place default.web.0.2.2")
+}
+
 func TestUpdateWaitsWhileTheNewOneFails(t *testing.T) {
 	w := running(t)
 	w.submit(3, service("default/web"))

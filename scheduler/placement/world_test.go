@@ -88,6 +88,7 @@ func stopFirst(a *units.App) { a.Update.Order = units.OrderStopFirst }
 func memory(n int64) func(*units.App) {
 	return func(a *units.App) { a.Resources.Memory = units.Bytes(n) }
 }
+
 func cpu(milli int64) func(*units.App) {
 	return func(a *units.App) { a.Resources.CPU = units.CPUMilli(milli) }
 }
@@ -95,6 +96,7 @@ func priority(p int) func(*units.App) { return func(a *units.App) { a.Priority =
 func fixedPort(n uint16) func(*units.App) {
 	return ports(units.Port{Name: "http", Port: n, Protocol: units.TCP})
 }
+
 func ports(p ...units.Port) func(*units.App) {
 	return func(a *units.App) { a.Ports = append(a.Ports, p...) }
 }
