@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -31,6 +32,7 @@ var errUpgrade = errors.New("the guard is asked to upgrade")
 // Run holds the node's place until ctx ends. Ending the process does not end the tenure: a guard that
 // comes back within the lease goes on with it.
 func (p Process) Run(ctx context.Context) error {
+	began := p.Clock().Boot
 	l, err := Listen(p.Socket)
 	if err != nil {
 		return err
@@ -42,7 +44,7 @@ func (p Process) Run(ctx context.Context) error {
 		}
 	}
 	for {
-		binary, err := p.live(ctx, l)
+		binary, err := p.live(ctx, l, began)
 		if !errors.Is(err, errUpgrade) {
 			return err
 		}
@@ -54,7 +56,7 @@ func (p Process) Run(ctx context.Context) error {
 }
 
 // live runs the shell and the socket until ctx ends, one of them fails or an upgrade is asked for.
-func (p Process) live(ctx context.Context, l *net.UnixListener) (binary string, err error) {
+func (p Process) live(ctx context.Context, l *net.UnixListener, began time.Duration) (binary string, err error) {
 	// Serving ended by a deadline; the next life starts without it.
 	if err := l.SetDeadline(noDeadline); err != nil {
 		return "", fmt.Errorf("serve the guard's socket: %w", err)
@@ -70,7 +72,7 @@ func (p Process) live(ctx context.Context, l *net.UnixListener) (binary string, 
 	}
 	upgrades := make(chan string, 1)
 	server := Server{
-		State: g.State, Now: p.Clock, Version: p.Version, PID: os.Getpid(), Logger: o.Logger,
+		State: g.State, Now: p.Clock, Version: p.Version, PID: os.Getpid(), Began: began, Logger: o.Logger,
 		Upgrade: func(binary string) error {
 			if err := CheckBinary(binary); err != nil {
 				return err

@@ -36,7 +36,9 @@ type Answer struct {
 	State      *State `json:"state,omitempty"`
 	Version    string `json:"version,omitempty"`
 	PID        int    `json:"pid,omitempty"`
-	Error      string `json:"error,omitempty"`
+	// BeganBootNs is the boot time at which this program began. An execve keeps the PID and changes it.
+	BeganBootNs int64  `json:"beganBootNs,omitempty"`
+	Error       string `json:"error,omitempty"`
 }
 
 const (
@@ -60,6 +62,7 @@ type Server struct {
 	Now     func() units.Instant
 	Version string
 	PID     int
+	Began   time.Duration // boot time
 	// Upgrade is told the binary to become; nil refuses.
 	Upgrade func(binary string) error
 	Logger  zerolog.Logger
@@ -120,7 +123,7 @@ func (s *Server) serve(conn *net.UnixConn) {
 
 func (s *Server) answer(conn *net.UnixConn, r Request) Answer {
 	st, now := s.State(), s.Now()
-	a := Answer{Tenure: st.Tenure, Version: s.Version, PID: s.PID}
+	a := Answer{Tenure: st.Tenure, Version: s.Version, PID: s.PID, BeganBootNs: int64(s.Began)}
 	if st.Fresh(st.Tenure, now.Boot) {
 		a.FreshForMs = (st.FreshUntil - now.Boot).Milliseconds()
 	}
