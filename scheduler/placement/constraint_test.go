@@ -102,7 +102,7 @@ func TestFitsAsksWhetherAnyNodeEverCould(t *testing.T) {
 		app   units.App
 		want  string
 	}{
-		{"a node that is full, cordoned and lost now", []placement.Node{machine("n1", standing(placement.Lost), func(n *placement.Node) { n.Cordon, n.Drain = true, true })}, service("default/web"), ""},
+		{"a node that is full, cordoned and lost now", []placement.Node{machine("n1", standing(placement.LostNode), func(n *placement.Node) { n.Cordon, n.Drain = true, true })}, service("default/web"), ""},
 		{"a port that a stranger has now", []placement.Node{machine("n1", func(n *placement.Node) { n.Busy = []placement.BusyPort{{units.TCP, 80}} })}, service("default/web", fixedPort(80)), ""},
 		{"a port that the node keeps", []placement.Node{machine("n1", func(n *placement.Node) { n.Record.ReservedPorts = []units.PortRange{{First: 80, Last: 80}} })}, service("default/web", fixedPort(80)), "port-taken: 1 node: port 80/tcp (http) is taken or kept"},
 		{"more memory than any node has", machines("n1", "n2"), service("default/web", memory(5<<30)), "insufficient-memory: 2 nodes: not enough memory: wants 5Gi, the best (n1) has 4Gi in all"},

@@ -14,7 +14,7 @@
 //	Snapshot  all that a plan is made of; State is the same in the form that planning wants, kept up to
 //	          date by small changes
 //	Outcome   a plan: Actions, what is Unplaced and why, what is Held as it is
-//	Standing  what is believed of a node; Judge decides it by leases alone
+//	Standing  what is believed of a node; Lost decides it by leases alone
 //	class     nodes that differ in nothing but their name
 //	fill      a slot without a unit; update: a slot whose unit is of another generation
 //	moving    a slot on its way to the target; an app has at most update.maxParallel when it begins more

@@ -63,7 +63,7 @@ func disturb(t *rapid.T, w *world) {
 		a.Intent.Stopped = rapid.Bool().Draw(t, "stopped")
 	case 5:
 		n := &w.Nodes[rapid.IntRange(0, len(w.Nodes)-1).Draw(t, "node")]
-		n.Standing = rapid.SampledFrom([]placement.Standing{placement.Ready, placement.Ready, placement.Lost, placement.AgentDown, placement.Frozen}).Draw(t, "standing")
+		n.Standing = rapid.SampledFrom([]placement.Standing{placement.Ready, placement.Ready, placement.LostNode, placement.AgentDown, placement.Frozen}).Draw(t, "standing")
 		n.Cordon = rapid.IntRange(0, 5).Draw(t, "cordon") == 0
 	case 6, 7:
 		w.obey()

@@ -197,7 +197,7 @@ func checkStopFirst(t judge, s placement.Snapshot, o placement.Outcome) {
 		}
 		for _, u := range s.Units {
 			standing := nodes[u.Node].Standing
-			if u.ID.AppID() == a.Unit.AppID() && u.ID.Slot == a.Unit.Slot && holds(u) && standing != placement.Lost && standing != placement.Forgotten {
+			if u.ID.AppID() == a.Unit.AppID() && u.ID.Slot == a.Unit.Slot && holds(u) && standing != placement.LostNode && standing != placement.Forgotten {
 				t.Errorf("placed %s beside %s", a.Unit, u.ID)
 			}
 		}

@@ -73,7 +73,7 @@ type Verdict struct {
 	Fence bool
 }
 
-// Judge decides which nodes are lost. It never depends on one clock of two machines, nor on a node's
+// Lost decides which nodes are lost. It never depends on one clock of two machines, nor on a node's
 // word, only on leases:
 //
 //	key exists                                 ready, or its daemon is down
@@ -88,7 +88,7 @@ type Verdict struct {
 // TTL and two keepalives less counts as lost for the third, and is not evicted before it has expired.
 // One of two or three may be replaced: it takes at least two to freeze. What a person has confirmed is
 // no reason to be careful and counts no more, neither as lost nor among all.
-func Judge(sightings []Sighting, l Leases) Losses {
+func Lost(sightings []Sighting, l Leases) Losses {
 	sightings = slices.SortedFunc(slices.Values(sightings), func(a, b Sighting) int { return cmp.Compare(a.Node, b.Node) })
 	var out Losses
 	fresh, overdue := false, 0
@@ -153,9 +153,9 @@ func (l Leases) verdict(s Sighting, out *Losses) Verdict {
 		return say(AgentDown, units.ReasonNodeAgentLost, "its daemon is down, its guard is not")
 	case s.confirmed():
 		v.Record = s.Recorded < s.Confirmed
-		return say(Lost, units.ReasonNodeLost, "a person confirmed that it is lost")
+		return say(LostNode, units.ReasonNodeLost, "a person confirmed that it is lost")
 	case s.recorded():
-		return say(Lost, units.ReasonNodeLost, "its lease ended, and its loss is on record")
+		return say(LostNode, units.ReasonNodeLost, "its lease ended, and its loss is on record")
 	case !s.Seen && l.TermAge < l.TTL:
 		again(l.TTL - l.TermAge)
 		return say(Unknown, units.ReasonNodeLost, "its lease ended while nobody led; it has %s to return", l.TTL-l.TermAge)
@@ -166,5 +166,5 @@ func (l Leases) verdict(s Sighting, out *Losses) Verdict {
 		return say(Unknown, units.ReasonNodeLost, "its lease ended; the others are being asked first")
 	}
 	v.Record = true
-	return say(Lost, units.ReasonNodeLost, "its lease ended")
+	return say(LostNode, units.ReasonNodeLost, "its lease ended")
 }

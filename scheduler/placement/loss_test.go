@@ -83,7 +83,7 @@ func TestLost(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			leases := placement.DefaultLeases()
 			leases.TermAge = test.age
-			got := placement.Judge(sightings(test.nodes...), leases)
+			got := placement.Lost(sightings(test.nodes...), leases)
 			var words []string
 			for _, v := range got.Verdicts {
 				word := v.Standing.String()
@@ -115,13 +115,13 @@ func TestLostNeverEvictsMoreThanAThirdThatNobodyVouchesFor(t *testing.T) {
 		leases := placement.DefaultLeases()
 		leases.TermAge = time.Duration(rapid.IntRange(0, 30).Draw(t, "age")) * time.Second
 		list := sightings(nodes...)
-		got := placement.Judge(list, leases)
+		got := placement.Lost(list, leases)
 		fresh := 0
 		for i, v := range got.Verdicts {
-			if v.Standing == placement.Lost && list[i].Alive {
+			if v.Standing == placement.LostNode && list[i].Alive {
 				t.Errorf("%s is lost and its key is there", v.Node)
 			}
-			if v.Standing == placement.Lost && list[i].Confirmed == 0 && list[i].Recorded != list[i].Tenure {
+			if v.Standing == placement.LostNode && list[i].Confirmed == 0 && list[i].Recorded != list[i].Tenure {
 				fresh++
 			}
 			if v.Fence && got.Frozen {
@@ -132,7 +132,7 @@ func TestLostNeverEvictsMoreThanAThirdThatNobodyVouchesFor(t *testing.T) {
 			t.Errorf("evicts %d of %d, %d being lost", fresh, got.Total, got.Lost)
 		}
 		shuffled := rapid.Permutation(list).Draw(t, "shuffled")
-		if diff := cmp.Diff(got, placement.Judge(shuffled, leases)); diff != "" {
+		if diff := cmp.Diff(got, placement.Lost(shuffled, leases)); diff != "" {
 			t.Errorf("another order, another judgement:\n%s", diff)
 		}
 	})

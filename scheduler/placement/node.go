@@ -37,7 +37,6 @@ func (n *node) closed() string {
 func (s *State) PutNode(n Node) {
 	i := s.nodeIndex(n.Name)
 	s.describe(i, n)
-	s.version++
 }
 
 // RemoveNode forgets what is known about a node. Units that are still assigned there are kept, as on
@@ -45,13 +44,12 @@ func (s *State) PutNode(n Node) {
 func (s *State) RemoveNode(name units.NodeName) {
 	if i, known := s.nodeByName[name]; known {
 		s.describe(i, Node{Name: name, Problem: units.Reason{Code: units.ReasonNoNode, Message: "is not registered"}})
-		s.version++
 	}
 }
 
 func (s *State) describe(i int32, n Node) {
 	row := &s.nodes[i]
-	used := row.total.minus(row.free)
+	used, class := row.total.minus(row.free), row.class
 	row.standing, row.tenure, row.cordon, row.drain = n.Standing, n.Tenure, n.Cordon, n.Drain
 	row.class, row.total = -1, room{}
 	if n.Problem.IsZero() {
@@ -59,6 +57,9 @@ func (s *State) describe(i int32, n Node) {
 		row.total = roomOf(n.Record.Capacity, offerLimit)
 	}
 	row.free = row.total.minus(used)
+	if row.class != class {
+		s.version++
+	}
 	s.whys[i] = n.Why
 	ports := newPortSet(n.Record.ReservedPorts, n.Busy)
 	ports.used = s.ports[i].used

@@ -117,7 +117,7 @@ func TestPlace(t *testing.T) {
 		},
 		{
 			name:  "a lost node takes nothing",
-			nodes: []placement.Node{machine("n1", standing(placement.Lost))}, count: 1, app: service("default/web"),
+			nodes: []placement.Node{machine("n1", standing(placement.LostNode))}, count: 1, app: service("default/web"),
 			want: map[units.NodeName]int{}, why: []string{"default/web:0 node-lost"},
 		},
 		{

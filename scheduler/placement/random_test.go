@@ -34,7 +34,7 @@ func drawNode(t *rapid.T, i int) placement.Node {
 }
 
 func drawStanding(t *rapid.T, what string) placement.Standing {
-	r, s := placement.Ready, placement.Lost
+	r, s := placement.Ready, placement.LostNode
 	return rapid.SampledFrom([]placement.Standing{r, r, r, r, r, r, s, s, placement.AgentDown, placement.Frozen, placement.Unknown, placement.Forgotten}).Draw(t, what)
 }
 

@@ -134,7 +134,7 @@ func TestReconcile(t *testing.T) {
 		{
 			name: "a lost node's unit is evicted and replaced",
 			change: func(t *testing.T, w *world) {
-				w.node(w.on(t, "default.web.0.1.1")).Standing = placement.Lost
+				w.node(w.on(t, "default.web.0.1.1")).Standing = placement.LostNode
 			},
 			does: []string{"evict default.web.0.1.1 evicted", "place default.web.0.1.2 new-unit"},
 		},
@@ -144,7 +144,7 @@ func TestReconcile(t *testing.T) {
 				for i := range w.Nodes {
 					w.Nodes[i].Cordon = true
 				}
-				w.node(w.on(t, "default.web.0.1.1")).Standing = placement.Lost
+				w.node(w.on(t, "default.web.0.1.1")).Standing = placement.LostNode
 			},
 			why: []string{"default/web:0 node-cordoned"},
 		},
@@ -253,7 +253,7 @@ func TestReconcile(t *testing.T) {
 
 func TestEvictionAndReplacementAreOneTransaction(t *testing.T) {
 	w := running(t)
-	w.node(w.on(t, "default.web.0.1.1")).Standing = placement.Lost
+	w.node(w.on(t, "default.web.0.1.1")).Standing = placement.LostNode
 	o := w.plan()
 	if len(o.Actions) != 2 || o.Actions[0].Group == 0 || o.Actions[0].Group != o.Actions[1].Group {
 		t.Fatalf("actions %+v", o.Actions)
@@ -267,7 +267,7 @@ func TestSystemUnitOfALostWaitsForIt(t *testing.T) {
 	w := newWorld(machines("n1", "n2")...)
 	w.submit(0, service("default/agent", system))
 	w.converge(t)
-	w.node("n1").Standing = placement.Lost
+	w.node("n1").Standing = placement.LostNode
 	if o := w.plan(); len(does(o)) != 0 || len(o.Unplaced) != 0 {
 		t.Errorf("does %v, unplaced %v", does(o), why(o))
 	}

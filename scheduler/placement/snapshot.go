@@ -19,7 +19,7 @@ type Node struct {
 	// Problem says why the registration cannot be read. Such a node takes nothing and keeps what it has.
 	Problem  units.Reason
 	Standing Standing
-	// Why explains the standing to people; Judge gives it.
+	// Why explains the standing to people; Lost gives it.
 	Why    units.Reason
 	Tenure int64 // create revision of alive/<node>
 	Cordon bool

@@ -41,10 +41,10 @@ func (p *planner) sort(a *app, slot units.Slot, group []*unit, silent bool) sort
 		case u.stage == orphan:
 			p.answer(a, u)
 			s.leaving = u
-		case u.stage == stopping && standing == Lost:
+		case u.stage == stopping && standing == LostNode:
 		case u.stage == stopping:
 			s.leaving = u
-		case standing == Lost:
+		case standing == LostNode:
 			s.lost = append(s.lost, u)
 		default:
 			s.alive = append(s.alive, u)

@@ -2,7 +2,7 @@ package placement
 
 import "github.com/nsched/nsched/units"
 
-// Standing is what the scheduler believes of a node at this moment. Judge says how it is decided.
+// Standing is what the scheduler believes of a node at this moment. Lost says how it is decided.
 type Standing uint8
 
 // The standings. The zero value is the careful one: silence is not a command.
@@ -17,8 +17,8 @@ const (
 	// Frozen nodes are lost together with too many others: they keep their units until they return
 	// or a person confirms the loss.
 	Frozen
-	// Lost nodes have given up their tenure, or can no longer hold it: their units are replaced.
-	Lost
+	// LostNode nodes have given up their tenure, or can no longer hold it: their units are replaced.
+	LostNode
 	// Forgotten nodes were taken out of the registry by a person: what was assigned to them is deleted.
 	Forgotten
 )
@@ -32,7 +32,7 @@ func (s Standing) String() string {
 		return "agentDown"
 	case Frozen:
 		return "frozen"
-	case Lost:
+	case LostNode:
 		return "lost"
 	case Forgotten:
 		return "forgotten"
@@ -41,7 +41,7 @@ func (s Standing) String() string {
 }
 
 // gone reports whether what was assigned there counts as ended for the cluster.
-func (s Standing) gone() bool { return s == Lost || s == Forgotten }
+func (s Standing) gone() bool { return s == LostNode || s == Forgotten }
 
 // refusal is why a node of this standing takes nothing; "" if it does.
 func (s Standing) refusal() string {

@@ -19,7 +19,8 @@ type State struct {
 
 	classes    []class
 	classByKey map[string]int32
-	// version rises with every change of a node, so that what was derived from nodes can be reused.
+	// version rises when a node comes, or goes from one class to another, so that what was derived from
+	// classes can be reused.
 	version uint64
 
 	apps   map[units.AppID]*app

@@ -133,7 +133,7 @@ func TestUpdateGoesOnElsewhereWhenItsNodeIsLost(t *testing.T) {
 	w := running(t, stopFirst)
 	w.submit(3, service("default/web", stopFirst))
 	w.step(t, "stop default.web.0.1.1", "rollout rolling")
-	w.node(w.on(t, "default.web.0.1.1")).Standing = placement.Lost
+	w.node(w.on(t, "default.web.0.1.1")).Standing = placement.LostNode
 	w.step(t, "place default.web.0.2.2")
 }
 
@@ -212,7 +212,7 @@ func TestPausedAppFillsItsSlotsWithWhatItServes(t *testing.T) {
 	w.obey()
 	w.app(units.AppID{Namespace: "default", Name: "web"}).Intent.Paused = true
 	w.step(t, "stop default.web.0.1.1")
-	w.node(w.on(t, "default.web.2.1.1")).Standing = placement.Lost
+	w.node(w.on(t, "default.web.2.1.1")).Standing = placement.LostNode
 	w.report(w.unit(t, "default.web.2.1.1"), units.StateRunning)
 	o := w.plan()
 	if got := does(o); !slices.ContainsFunc(got, func(s string) bool { return len(s) > 24 && s[:24] == "place default.web.2.1.2 " }) {
