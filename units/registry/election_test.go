@@ -99,15 +99,27 @@ func TestNeverDoTwoBelieveToLeadAndTermsRise(t *testing.T) {
 		pick := func(t *rapid.T) *seat { return c.seats[rapid.IntRange(0, 2).Draw(t, "seat")] }
 		rt.Repeat(map[string]func(*rapid.T){
 			"step": func(t *rapid.T) { pick(t).Step() },
-			"step one and run a task": func(t *rapid.T) {
+			"a round of each": func(t *rapid.T) {
+				c.move(time.Duration(rapid.IntRange(0, 1500).Draw(t, "ms")) * time.Millisecond)
+				for _, s := range c.seats {
+					s.Step()
+					for _, task := range s.Exec.Waiting() {
+						c.run(t, task)
+					}
+					s.Step()
+				}
+			},
+			"a round of one": func(t *rapid.T) {
 				s := pick(t)
 				s.Step()
-				if tasks := s.Exec.Waiting(); len(tasks) > 0 {
-					task := tasks[rapid.IntRange(0, len(tasks)-1).Draw(t, "task")]
-					fate := rapid.SampledFrom(looptest.Fates()).Draw(t, "fate")
-					task.Run(fate)
-					c.late = append(c.late, task)
-					s.Step()
+				for _, task := range s.Exec.Waiting() {
+					c.run(t, task)
+				}
+				s.Step()
+			},
+			"deliver": func(t *rapid.T) {
+				if len(c.late) > 0 {
+					c.late[rapid.IntRange(0, len(c.late)-1).Draw(t, "late")].Deliver()
 				}
 			},
 			"settle": func(*rapid.T) { c.settle(0) },
@@ -134,6 +146,7 @@ func TestNeverDoTwoBelieveToLeadAndTermsRise(t *testing.T) {
 				if led := c.leaders(); len(led) > 0 {
 					term, _ := led[0].e.Term(c.now)
 					del(t, c.twin, term.Key)
+					c.deliver()
 					// Until it hears of it, it believes on: only the fence helps then.
 					for now, ok := led[0].e.Term(c.now); ok && now.CreateRevision == term.CreateRevision; {
 						c.move(50 * time.Millisecond)
@@ -158,6 +171,7 @@ func TestNeverDoTwoBelieveToLeadAndTermsRise(t *testing.T) {
 				}
 			},
 		})
+		c.deliver()
 		c.settle(12 * time.Second)
 		led := c.leaders()
 		if len(led) != 1 {
@@ -171,6 +185,26 @@ func TestNeverDoTwoBelieveToLeadAndTermsRise(t *testing.T) {
 			}
 		}
 	})
+}
+
+// run draws what becomes of a task; half of them go well.
+func (c *candidates) run(t *rapid.T, task *looptest.Task) {
+	switch i := rapid.IntRange(0, 9).Draw(t, "fate"); {
+	case i < 5:
+		task.Run(looptest.Applied)
+	case i < 7:
+		task.Perform(looptest.Applied) // the answer is slow
+	default:
+		task.Run(looptest.Fates()[i-6])
+	}
+	c.late = append(c.late, task)
+}
+
+// deliver brings every answer that was slow.
+func (c *candidates) deliver() {
+	for _, task := range c.late {
+		task.Deliver()
+	}
 }
 
 func del(t interface{ Fatal(...any) }, kv registry.KV, key string) {
