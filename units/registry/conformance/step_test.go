@@ -93,6 +93,8 @@ type generator struct {
 	leases  []int
 	watches []int
 	full    bool
+	edge    int   // how many of the next steps look at what was compacted last
+	last    int64 // how far it lies back, as long as nothing is written
 }
 
 // generate makes n steps.
@@ -110,6 +112,13 @@ func generate(seed uint64, n int) []step {
 func (g *generator) step(id int) step {
 	s := step{back: nowhere}
 	switch p := g.rand.IntN(1000); {
+	case g.edge > 0:
+		g.edge--
+		s.kind, s.key, s.end, s.back = "range", "a", "z", g.last+int64(g.rand.IntN(3)-1)
+		if g.edge%2 == 0 {
+			s.kind = "watch"
+			g.watches = append(g.watches, id)
+		}
 	case id%expiryInterval == expiryInterval/2 && !g.full:
 		s.kind, s.key, s.end = "expire", "a/1", "c/2"
 		g.leases = append(g.leases, id)
@@ -119,6 +128,7 @@ func (g *generator) step(id int) step {
 		s.kind, g.full = "raise no space", true
 	case p < 5:
 		s.kind, s.back = "compact", int64(g.rand.IntN(60)-2)
+		g.edge, g.last = 6, s.back
 	case p < 30:
 		s.kind, s.ttl = "grant", time.Duration(g.rand.IntN(4000)+1000)*time.Second+time.Duration(g.rand.IntN(2))*300*time.Millisecond
 		g.leases = append(g.leases, id)
