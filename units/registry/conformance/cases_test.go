@@ -24,6 +24,7 @@ type conformanceCase struct {
 
 // TestCases runs every case on both back ends.
 func TestCases(t *testing.T) {
+	t.Parallel()
 	etcd := newReal(t)
 	for _, c := range slices.Concat(txnCases, rangeCases, leaseCases, watchCases, compactionCases, limitCases) {
 		t.Run(c.name, func(t *testing.T) {

@@ -50,6 +50,7 @@ func enableAuth(t *testing.T, url string) {
 }
 
 func TestLoginByPassword(t *testing.T) {
+	t.Parallel()
 	c := newChild(t)
 	c.start()
 	enableAuth(t, c.url)
@@ -155,6 +156,7 @@ func (a *authority) sign(name string, ca bool) (*x509.Certificate, *ecdsa.Privat
 }
 
 func TestLoginByCertificate(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t)
 	a.sign("server", false)
 	a.sign("client", false)

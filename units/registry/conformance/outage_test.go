@@ -116,6 +116,7 @@ func TestEtcdIsNotThere(t *testing.T) {
 }
 
 func TestEtcdIsKilledAndComesBack(t *testing.T) {
+	t.Parallel()
 	c := newChild(t)
 	c.start()
 	e := c.connect(registry.EtcdOptions{})
@@ -212,6 +213,7 @@ func TestEtcdHangs(t *testing.T) {
 }
 
 func TestAnswersGetLost(t *testing.T) {
+	t.Parallel()
 	s, err := embedded.Start(t.Context(), embedded.Options{Dir: t.TempDir(), Listen: []string{"http://127.0.0.1:0"}, NoSync: true})
 	if err != nil {
 		t.Fatal(err)
@@ -332,7 +334,7 @@ func TestAnswersGetLost(t *testing.T) {
 	})
 }
 
-// noGoroutines waits until none of the registry's is left.
+// noGoroutines waits until none of the registry's is left. It is for tests that run alone.
 func noGoroutines(t *testing.T) {
 	t.Helper()
 	until(t, "see every goroutine end", func() error {

@@ -25,6 +25,7 @@ const watchInterval = 200
 
 // TestTwinAnswersAsEtcdDoes plays the same random operations to the twin and to a real etcd.
 func TestTwinAnswersAsEtcdDoes(t *testing.T) {
+	t.Parallel()
 	seed := *seedFlag
 	if seed == 0 {
 		seed = rand.Uint64()
