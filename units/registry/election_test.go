@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -28,6 +29,22 @@ type seat struct {
 	*looptest.Bench
 	e    *registry.Election
 	name string
+	cut  bool // off from etcd: no request arrives, no watch brings anything
+}
+
+// wire is how a seat reaches the twin.
+type wire struct {
+	registry.KV
+	s *seat
+}
+
+func (w wire) Watch(ctx context.Context, r registry.Watch, deliver func(registry.WatchResponse)) registry.Watcher {
+	deaf := w.s.cut
+	return w.KV.Watch(ctx, r, func(r registry.WatchResponse) {
+		if deaf = deaf || w.s.cut; !deaf {
+			deliver(r)
+		}
+	})
 }
 
 func newCandidates(t testing.TB, n int) *candidates {
@@ -42,8 +59,9 @@ func newCandidates(t testing.TB, n int) *candidates {
 // seat starts a scheduler.
 func (c *candidates) seat(name string) *seat {
 	b := looptest.NewBench(c.t)
+	s := &seat{Bench: b, name: name}
 	e, err := registry.NewElection(registry.ElectionOptions{
-		KV: looptest.NewKV(c.twin), Exec: b.Exec, Mail: b.Mail, Keys: c.keys, Self: units.Leader{Name: name},
+		KV: looptest.NewKV(wire{c.twin, s}), Exec: b.Exec, Mail: b.Mail, Keys: c.keys, Self: units.Leader{Name: name},
 		Rand: rand.New(rand.NewPCG(1, uint64(len(name)))),
 	})
 	if err != nil {
@@ -53,7 +71,8 @@ func (c *candidates) seat(name string) *seat {
 	if c.now.Boot != 0 {
 		b.Now = c.now
 	}
-	return &seat{b, e, name}
+	s.e = e
+	return s
 }
 
 // move moves every clock, without a step.
@@ -104,7 +123,7 @@ func TestNeverDoTwoBelieveToLeadAndTermsRise(t *testing.T) {
 				for _, s := range c.seats {
 					s.Step()
 					for _, task := range s.Exec.Waiting() {
-						c.run(t, task)
+						c.run(t, s, task)
 					}
 					s.Step()
 				}
@@ -113,7 +132,7 @@ func TestNeverDoTwoBelieveToLeadAndTermsRise(t *testing.T) {
 				s := pick(t)
 				s.Step()
 				for _, task := range s.Exec.Waiting() {
-					c.run(t, task)
+					c.run(t, s, task)
 				}
 				s.Step()
 			},
@@ -122,7 +141,22 @@ func TestNeverDoTwoBelieveToLeadAndTermsRise(t *testing.T) {
 					c.late[rapid.IntRange(0, len(c.late)-1).Draw(t, "late")].Deliver()
 				}
 			},
-			"settle": func(*rapid.T) { c.settle(0) },
+			"cut one off": func(t *rapid.T) { pick(t).cut = true },
+			"heal":        func(t *rapid.T) { pick(t).cut = false },
+			"settle those that are not cut off for a while": func(t *rapid.T) {
+				for range rapid.IntRange(0, 60).Draw(t, "ticks") {
+					c.move(100 * time.Millisecond)
+					for _, s := range c.seats {
+						for round := 0; round < 20 && (round == 0 || len(s.Exec.Waiting()) > 0); round++ {
+							for _, task := range s.Exec.Waiting() {
+								c.run(t, s, task)
+							}
+							s.Step()
+						}
+					}
+					c.one(t)
+				}
+			},
 			"land": func(t *rapid.T) {
 				if len(c.late) > 0 {
 					c.late[rapid.IntRange(0, len(c.late)-1).Draw(t, "late")].Land()
@@ -135,6 +169,7 @@ func TestNeverDoTwoBelieveToLeadAndTermsRise(t *testing.T) {
 			},
 			"resign and start again": func(t *rapid.T) {
 				i := rapid.IntRange(0, 2).Draw(t, "seat")
+				c.seats[i].cut = false
 				c.seats[i].e.Resign()
 				if _, ok := c.seats[i].e.Term(c.now); ok {
 					t.Fatal("leads after it resigned")
@@ -147,6 +182,7 @@ func TestNeverDoTwoBelieveToLeadAndTermsRise(t *testing.T) {
 					term, _ := led[0].e.Term(c.now)
 					del(t, c.twin, term.Key)
 					c.deliver()
+					led[0].cut = false
 					// Until it hears of it, it believes on: only the fence helps then.
 					for now, ok := led[0].e.Term(c.now); ok && now.CreateRevision == term.CreateRevision; {
 						c.move(50 * time.Millisecond)
@@ -158,19 +194,11 @@ func TestNeverDoTwoBelieveToLeadAndTermsRise(t *testing.T) {
 			"time goes by": func(t *rapid.T) {
 				c.move(time.Duration(rapid.IntRange(1, 4000).Draw(t, "ms")) * time.Millisecond)
 			},
-			"": func(t *rapid.T) {
-				if led := c.leaders(); len(led) > 1 {
-					a, _ := led[0].e.Term(c.now)
-					b, _ := led[1].e.Term(c.now)
-					t.Fatalf("%s and %s lead: %+v and %+v", led[0].name, led[1].name, a, b)
-				}
-				for i := 1; i < len(c.terms); i++ {
-					if c.terms[i] <= c.terms[i-1] {
-						t.Fatalf("terms %v", c.terms)
-					}
-				}
-			},
+			"": c.one,
 		})
+		for _, s := range c.seats {
+			s.cut = false
+		}
 		c.deliver()
 		c.settle(12 * time.Second)
 		led := c.leaders()
@@ -188,7 +216,11 @@ func TestNeverDoTwoBelieveToLeadAndTermsRise(t *testing.T) {
 }
 
 // run draws what becomes of a task; half of them go well.
-func (c *candidates) run(t *rapid.T, task *looptest.Task) {
+func (c *candidates) run(t *rapid.T, s *seat, task *looptest.Task) {
+	if s.cut {
+		task.Run(looptest.RequestLost)
+		return
+	}
 	switch i := rapid.IntRange(0, 9).Draw(t, "fate"); {
 	case i < 5:
 		task.Run(looptest.Applied)
@@ -198,6 +230,20 @@ func (c *candidates) run(t *rapid.T, task *looptest.Task) {
 		task.Run(looptest.Fates()[i-6])
 	}
 	c.late = append(c.late, task)
+}
+
+// one asserts the law.
+func (c *candidates) one(t *rapid.T) {
+	if led := c.leaders(); len(led) > 1 {
+		a, _ := led[0].e.Term(c.now)
+		b, _ := led[1].e.Term(c.now)
+		t.Fatalf("%s and %s lead: %+v and %+v", led[0].name, led[1].name, a, b)
+	}
+	for i := 1; i < len(c.terms); i++ {
+		if c.terms[i] <= c.terms[i-1] {
+			t.Fatalf("terms %v", c.terms)
+		}
+	}
 }
 
 // deliver brings every answer that was slow.
@@ -327,5 +373,89 @@ func TestAKeyThatNoLiveCandidateHoldsDoesNotBlockTheElection(t *testing.T) {
 	c.settle(0)
 	if len(c.leaders()) != 1 {
 		t.Fatal(c.seats[0].e.State(c.now))
+	}
+}
+
+func TestASlowAnswerExtendsBeliefFromWhenItsRequestWasSent(t *testing.T) {
+	c := newCandidates(t, 1)
+	c.settle(0)
+	s := c.seats[0]
+	c.move(time.Second)
+	s.Step()
+	renewal := s.Exec.Find("keepalive", "")
+	renewal.Perform(looptest.Applied)
+	s.cut = true
+	c.move(4 * time.Second)
+	renewal.Deliver()
+	s.Step()
+	if got := s.e.State(c.now); got != registry.StateLeader {
+		t.Fatalf("4 s after the renewal was sent: %s", got)
+	}
+	c.move(600 * time.Millisecond)
+	s.Step()
+	if got := s.e.State(c.now); got != registry.StateUncertain {
+		t.Fatalf("4.6 s after the renewal was sent: %s", got)
+	}
+}
+
+func TestARenewalWithoutAnswerCountsForNothing(t *testing.T) {
+	for _, fate := range []looptest.Fate{looptest.ReplyLost, looptest.RequestLost, looptest.Late} {
+		t.Run(fate.String(), func(t *testing.T) {
+			c := newCandidates(t, 1)
+			c.settle(0)
+			s := c.seats[0]
+			s.cut = true
+			for range 10 {
+				c.move(500 * time.Millisecond)
+				s.Step()
+				for _, task := range s.Exec.Waiting() {
+					task.Run(fate)
+				}
+				s.Step()
+			}
+			if got := s.e.State(c.now); got != registry.StateUncertain {
+				t.Fatal(got)
+			}
+		})
+	}
+}
+
+func TestALeaderWithoutAWatchLearnsFromItsRenewalThatItsLeaseEnded(t *testing.T) {
+	c := newCandidates(t, 1)
+	c.settle(0)
+	s := c.seats[0]
+	s.cut = true
+	term, _ := s.e.Term(c.now)
+	c.move(6 * time.Second)
+	s.cut = false // and the watch stays silent
+	s.Step()
+	s.Exec.Find("keepalive", "").Run(looptest.Applied)
+	s.Step()
+	if got := s.e.State(c.now); got != registry.StateLost {
+		t.Fatal(got)
+	}
+	s.Settle()
+	c.settle(2 * time.Second)
+	if next, ok := s.e.Term(c.now); !ok || next.CreateRevision <= term.CreateRevision {
+		t.Fatalf("%s %+v", s.e.State(c.now), next)
+	}
+}
+
+func TestAKeyThatAnOperatorTookFromItsLeaseIsNoLeadership(t *testing.T) {
+	c := newCandidates(t, 1)
+	c.settle(0)
+	s := c.seats[0]
+	term, _ := s.e.Term(c.now)
+	op := registry.Op{Kind: registry.OpPut, Key: term.Key, Value: []byte("by hand")}
+	if _, err := c.twin.Txn(t.Context(), registry.Txn{Then: []registry.Op{op}}); err != nil {
+		t.Fatal(err)
+	}
+	s.Step()
+	if got := s.e.State(c.now); got != registry.StateLost {
+		t.Fatal(got)
+	}
+	c.settle(time.Second)
+	if next, ok := s.e.Term(c.now); !ok || next.Lease == term.Lease {
+		t.Fatalf("%s %+v", s.e.State(c.now), next)
 	}
 }

@@ -1,0 +1,394 @@
+package registry_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/loop/looptest"
+	"github.com/nsched/nsched/units/registry"
+)
+
+// desk is a committer in a term of its own over a twin.
+type desk struct {
+	*looptest.Bench
+	t       testing.TB
+	twin    *registry.Memory
+	c       *registry.Committer
+	term    registry.Term
+	results map[any]registry.Result
+	sizes   []int // operations of each transaction that was sent
+}
+
+// tap sees each transaction on its way to the twin.
+type tap struct {
+	registry.KV
+	txn func(context.Context, registry.Txn) (registry.TxnResult, error)
+}
+
+func (t tap) Txn(ctx context.Context, txn registry.Txn) (registry.TxnResult, error) {
+	return t.txn(ctx, txn)
+}
+
+func newDesk(t testing.TB, o registry.CommitterOptions, plant func(registry.KV) registry.KV) *desk {
+	d := &desk{t: t, Bench: looptest.NewBench(t), twin: registry.NewMemory(registry.MemoryOptions{}), results: map[any]registry.Result{}}
+	var kv registry.KV = d.twin
+	if plant != nil {
+		kv = plant(kv)
+	}
+	o.KV = looptest.NewKV(tap{kv, func(ctx context.Context, txn registry.Txn) (registry.TxnResult, error) {
+		d.sizes = append(d.sizes, max(len(txn.Then), len(txn.If), len(txn.Else)))
+		return kv.Txn(ctx, txn)
+	}})
+	o.Exec = d.Exec
+	o.Done = func(_ units.Instant, results []registry.Result) {
+		for _, r := range results {
+			if _, twice := d.results[r.Tag]; twice {
+				t.Fatalf("two results for %v", r.Tag)
+			}
+			d.results[r.Tag] = r
+		}
+	}
+	d.c = registry.NewCommitter(o)
+	d.Use(&mailed{d.Mail, d.c})
+	d.term = d.newTerm()
+	d.c.Begin(d.Now, d.term)
+	return d
+}
+
+// newTerm makes a leader's key.
+func (d *desk) newTerm() registry.Term {
+	lease, err := d.twin.Grant(context.Background(), time.Minute)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	key := fmt.Sprintf("/nsched/leader/%x", int64(lease.ID))
+	rev := d.write(registry.Op{Kind: registry.OpPut, Key: key, Value: []byte("me"), Lease: lease.ID})
+	return registry.Term{Key: key, CreateRevision: rev, ModRevision: rev, Lease: lease.ID, Since: rev, Value: []byte("me")}
+}
+
+func (d *desk) write(ops ...registry.Op) int64 {
+	res, err := d.twin.Txn(context.Background(), registry.Txn{Then: ops})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return res.Revision
+}
+
+func (d *desk) read(key string) registry.KeyValue {
+	res, err := d.twin.Range(context.Background(), registry.Range{Key: key})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if len(res.KVs) == 0 {
+		return registry.KeyValue{}
+	}
+	return res.KVs[0]
+}
+
+func (d *desk) commit(groups ...registry.Group) {
+	d.t.Helper()
+	if err := d.c.Commit(d.twin.Revision(), groups...); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func put(key, value string) registry.Op {
+	return registry.Op{Kind: registry.OpPut, Key: key, Value: []byte(value)}
+}
+
+func absent(key string) registry.Compare {
+	return registry.Compare{Key: key, Target: registry.CreateRevision}
+}
+
+// lateWrites drives one leader through every interleaving of two writes and up to two proclaims, each
+// applied, lost either way or late, with what is late landing at every point. As soon as the committer
+// is ready for a plan on the newest state, that state must be final but for what it writes from then on.
+// It returns how many paths there were, and the first that broke the law.
+func lateWrites(t *testing.T, plant func(registry.KV) registry.KV) (paths int, broken string) {
+	paths = looptest.Explore(func(c *looptest.Choices) bool {
+		d := newDesk(t, registry.CommitterOptions{InFlight: 2, MaxOps: 2}, plant)
+		d.commit(
+			registry.Group{Tag: "x", Then: []registry.Op{put("x", "old"), put("x2", "old")}},
+			registry.Group{Tag: "y", Then: []registry.Op{put("y", "old"), put("y2", "old")}},
+		)
+		var late []*looptest.Task
+		land := func() {
+			if i := c.Pick(len(late) + 1); i > 0 {
+				late[i-1].Land()
+				late = append(late[:i-1:i-1], late[i:]...)
+			}
+		}
+		faults := 4
+		for d.Step(); len(d.Exec.Waiting()) > 0; d.Step() {
+			tasks := d.Exec.Waiting()
+			task, fate := tasks[c.Pick(len(tasks))], looptest.Applied
+			if faults > 0 {
+				fate = looptest.Fates()[c.Pick(4)]
+				faults--
+			}
+			task.Run(fate)
+			if fate == looptest.Late {
+				late = append(late, task)
+			}
+			land()
+			d.Step()
+			d.Move(time.Second) // whatever backs off may go on
+		}
+		view := d.twin.Revision()
+		if !d.c.Ready(view) {
+			t.Fatalf("path %v: not ready: fenced %v", c.Path(), d.c.Fenced())
+		}
+		before := d.read("x").ModRevision + d.read("y").ModRevision
+		for _, key := range []string{"x", "y"} {
+			switch r := d.results[key]; {
+			case r.Outcome == registry.Committed && d.read(key).ModRevision != r.Revision,
+				r.Outcome == registry.NotWritten && d.read(key).ModRevision != 0:
+				broken = fmt.Sprintf("path %v: %s is reported as %s", c.Path(), key, r.Outcome)
+			}
+		}
+		land()
+		d.commit(registry.Group{Tag: "z", Then: []registry.Op{put("z", "new")}})
+		d.Step()
+		land()
+		d.Settle()
+		for _, task := range late {
+			task.Land()
+		}
+		if r := d.results["z"]; r.Outcome != registry.Committed || string(d.read("z").Value) != "new" {
+			broken = fmt.Sprintf("path %v: the next write was %s", c.Path(), r.Outcome)
+		}
+		if after := d.read("x").ModRevision + d.read("y").ModRevision; after != before {
+			broken = fmt.Sprintf("path %v: a late write was accepted after the state was read again", c.Path())
+		}
+		return broken == ""
+	})
+	return paths, broken
+}
+
+func TestALateWriteIsNeverAcceptedOnceTheTermIsProclaimedAnew(t *testing.T) {
+	paths, broken := lateWrites(t, nil)
+	if broken != "" {
+		t.Fatal(broken)
+	}
+	t.Logf("%d interleavings", paths)
+	if paths < 1000 {
+		t.Fatalf("only %d interleavings", paths)
+	}
+}
+
+// The law has teeth: each way to weaken the fence breaks it.
+func TestAWeakerFenceIsCaught(t *testing.T) {
+	plants := map[string]func(kv registry.KV, txn registry.Txn, proclaim bool) (registry.Txn, bool){
+		"comparing the create revision of the leader's key": func(_ registry.KV, txn registry.Txn, _ bool) (registry.Txn, bool) {
+			for i, cmp := range txn.If {
+				if strings.HasPrefix(cmp.Key, "/nsched/leader/") && cmp.Target == registry.ModRevision {
+					txn.If[i] = registry.Compare{Key: cmp.Key, Target: registry.CreateRevision, Relation: registry.Greater}
+				}
+			}
+			return txn, true
+		},
+		"comparing nothing": func(_ registry.KV, txn registry.Txn, proclaim bool) (registry.Txn, bool) {
+			if !proclaim {
+				txn.If = nil
+			}
+			return txn, true
+		},
+		"skipping the proclaim": func(_ registry.KV, txn registry.Txn, proclaim bool) (registry.Txn, bool) {
+			return txn, !proclaim
+		},
+	}
+	for name, plant := range plants {
+		t.Run(name, func(t *testing.T) {
+			_, broken := lateWrites(t, func(kv registry.KV) registry.KV {
+				return tap{kv, func(ctx context.Context, txn registry.Txn) (registry.TxnResult, error) {
+					proclaim := strings.HasPrefix(txn.Then[0].Key, "/nsched/leader/")
+					txn, do := plant(kv, txn, proclaim)
+					if !do {
+						kv, err := kv.Range(ctx, registry.Range{Key: txn.Then[0].Key})
+						if err != nil {
+							return registry.TxnResult{}, err
+						}
+						return registry.TxnResult{Succeeded: true, Revision: kv.KVs[0].ModRevision}, nil
+					}
+					return kv.Txn(ctx, txn)
+				}}
+			})
+			if broken == "" {
+				t.Fatal("not caught")
+			}
+			t.Log(broken)
+		})
+	}
+}
+
+func TestOneConflictDoesNotFailItsNeighbours(t *testing.T) {
+	d := newDesk(t, registry.CommitterOptions{}, nil)
+	d.write(put("/k7", "taken"), put("/k9", "taken"))
+	for i := range 20 {
+		key := fmt.Sprintf("/k%d", i)
+		d.commit(registry.Group{Tag: i, If: []registry.Compare{absent(key)}, Then: []registry.Op{put(key, "mine")}})
+	}
+	d.Settle()
+	for i := range 20 {
+		r, key := d.results[i], fmt.Sprintf("/k%d", i)
+		if i == 7 || i == 9 {
+			if r.Outcome != registry.Conflict || r.Failed == nil || r.Failed.Key != key || string(d.read(key).Value) != "taken" {
+				t.Errorf("%d: %+v", i, r)
+			}
+		} else if r.Outcome != registry.Committed || d.read(key).ModRevision != r.Revision {
+			t.Errorf("%d: %+v", i, r)
+		}
+	}
+	if len(d.sizes) != 2 {
+		t.Errorf("took %d transactions", len(d.sizes))
+	}
+}
+
+func TestANewLeaderFencesTheOldOne(t *testing.T) {
+	d := newDesk(t, registry.CommitterOptions{}, nil)
+	d.commit(registry.Group{Tag: 1, Then: []registry.Op{put("/a", "1")}})
+	d.Step()
+	d.commit(registry.Group{Tag: 2, If: []registry.Compare{absent("/b")}, Then: []registry.Op{put("/b", "1")}})
+	if err := d.twin.Revoke(t.Context(), d.term.Lease); err != nil {
+		t.Fatal(err)
+	}
+	d.Exec.RunAll()
+	d.Settle()
+	for tag := 1; tag <= 2; tag++ {
+		if r := d.results[tag]; r.Outcome != registry.Fenced {
+			t.Errorf("%d: %+v", tag, r)
+		}
+	}
+	if !d.c.Fenced() || d.read("/a").ModRevision != 0 || d.read("/b").ModRevision != 0 {
+		t.Fatal("a fenced leader wrote")
+	}
+	if err := d.c.Commit(1<<60, registry.Group{Tag: 3, Then: []registry.Op{put("/a", "2")}}); !errors.Is(err, registry.ErrNoTerm) {
+		t.Fatalf("a fenced committer accepted: %v", err)
+	}
+	d.c.Begin(d.Now, d.newTerm())
+	d.commit(registry.Group{Tag: 3, Then: []registry.Op{put("/a", "2")}})
+	d.Settle()
+	if r := d.results[3]; r.Outcome != registry.Committed {
+		t.Fatalf("%+v", r)
+	}
+}
+
+func TestATermTakenUpAgainProclaimsFirst(t *testing.T) {
+	d := newDesk(t, registry.CommitterOptions{}, nil)
+	d.commit(registry.Group{Tag: "late", Then: []registry.Op{put("/a", "late")}})
+	d.Step()
+	late := d.Exec.Find("txn", "")
+	d.c.End(d.Now) // leadership became uncertain while the write was under way
+	if err := d.c.Commit(d.twin.Revision(), registry.Group{Then: []registry.Op{put("/a", "x")}}); !errors.Is(err, registry.ErrNoTerm) {
+		t.Fatal(err)
+	}
+	d.c.Begin(d.Now, d.term)
+	if d.c.Ready(1 << 60) {
+		t.Fatal("ready though a write is under way that nobody waits for")
+	}
+	d.Step()
+	d.Exec.Find("proclaim", "").Run(looptest.Applied)
+	d.Step()
+	if view := d.twin.Revision(); !d.c.Ready(view) || d.c.Ready(view-1) {
+		t.Fatalf("floor %d at %d", d.c.Floor(), view)
+	}
+	late.Run(looptest.Applied)
+	d.Step()
+	if r := d.results["late"]; r.Outcome != registry.NotWritten || d.read("/a").ModRevision != 0 {
+		t.Fatalf("%+v", r)
+	}
+}
+
+func TestAPlanOnOldStateIsNotAccepted(t *testing.T) {
+	d := newDesk(t, registry.CommitterOptions{}, nil)
+	g := registry.Group{Then: []registry.Op{put("/a", "1")}}
+	if err := d.c.Commit(d.term.Since-1, g); !errors.Is(err, registry.ErrStaleView) {
+		t.Fatal(err)
+	}
+	for name, g := range map[string]registry.Group{
+		"writes nothing":        {},
+		"reads":                 {Then: []registry.Op{{Kind: registry.OpRange, Key: "/a"}}},
+		"deletes a range":       {Then: []registry.Op{{Kind: registry.OpDelete, Key: "/a", End: "/b"}}},
+		"writes a key twice":    {Then: []registry.Op{put("/a", "1"), put("/a", "2")}},
+		"writes the leader key": {Then: []registry.Op{put(d.term.Key, "1")}},
+		"is too large":          {If: make([]registry.Compare, registry.MaxOps), Then: []registry.Op{put("/a", "1")}},
+	} {
+		if err := d.c.Commit(d.twin.Revision(), g); !errors.Is(err, registry.ErrRefused) {
+			t.Errorf("a group that %s: %v", name, err)
+		}
+	}
+	if queued, flying := d.c.Busy(); queued+flying != 0 {
+		t.Fatal("something was accepted")
+	}
+}
+
+func TestARefusedGroupIsFoundAmongItsNeighbours(t *testing.T) {
+	d := newDesk(t, registry.CommitterOptions{MaxBytes: 1 << 30}, nil)
+	d.commit(
+		registry.Group{Tag: 1, Then: []registry.Op{put("/a", "1")}},
+		registry.Group{Tag: 2, Then: []registry.Op{put("/b", strings.Repeat("x", 2<<20))}},
+		registry.Group{Tag: 3, Then: []registry.Op{put("/c", "1")}},
+	)
+	d.Settle()
+	for tag, want := range map[int]registry.Outcome{1: registry.Committed, 2: registry.Rejected, 3: registry.Committed} {
+		if r := d.results[tag]; r.Outcome != want {
+			t.Errorf("%d: %+v, want %s", tag, r, want)
+		}
+	}
+	d.twin.SetNoSpace(true)
+	d.commit(registry.Group{Tag: 4, Then: []registry.Op{put("/a", "2")}})
+	d.Settle()
+	if r := d.results[4]; r.Outcome != registry.Rejected || !errors.Is(r.Err, registry.ErrNoSpace) {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestEveryGroupIsWrittenInOrderWithinTheLimits draws plans over few keys, so that groups touch each
+// other, and runs transactions in any order.
+func TestEveryGroupIsWrittenInOrderWithinTheLimits(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		limit := rapid.IntRange(3, 10).Draw(rt, "limit")
+		d := newDesk(t, registry.CommitterOptions{MaxOps: limit, InFlight: rapid.IntRange(1, 4).Draw(rt, "in flight")}, nil)
+		key := rapid.Custom(func(t *rapid.T) string { return fmt.Sprint("/k", rapid.IntRange(0, 5).Draw(t, "key")) })
+		last := map[string]int{}
+		n := rapid.IntRange(1, 30).Draw(rt, "groups")
+		for tag := range n {
+			g := registry.Group{Tag: tag}
+			for _, k := range rapid.SliceOfNDistinct(key, 1, 3, rapid.ID).Draw(rt, "writes") {
+				g.Then = append(g.Then, put(k, fmt.Sprint(tag)))
+				last[k] = tag
+			}
+			for _, k := range rapid.SliceOfN(key, 0, limit-1).Draw(rt, "compares") {
+				// It holds only where the groups before have been written, in order.
+				g.If = append(g.If, registry.Compare{Key: k, Target: registry.Version, Relation: registry.Greater, Number: -1})
+			}
+			d.commit(g)
+		}
+		for d.Step(); len(d.Exec.Waiting()) > 0; d.Step() {
+			tasks := d.Exec.Waiting()
+			tasks[rapid.IntRange(0, len(tasks)-1).Draw(rt, "task")].Run(looptest.Applied)
+		}
+		for tag := range n {
+			if r := d.results[tag]; r.Outcome != registry.Committed {
+				rt.Fatalf("%d: %+v", tag, r)
+			}
+		}
+		for k, tag := range last {
+			if got := string(d.read(k).Value); got != fmt.Sprint(tag) {
+				rt.Fatalf("%s is %s, want %d", k, got, tag)
+			}
+		}
+		for _, size := range d.sizes {
+			if size > limit {
+				rt.Fatalf("a transaction of %d operations", size)
+			}
+		}
+	})
+}
