@@ -25,9 +25,8 @@ type report struct {
 	inFlight    bool
 	gone        bool // the status is to be deleted
 
-	tokens  float64 // of the writes that the unit may still make
-	filled  time.Duration
-	waiting bool
+	tokens float64 // of the writes that the unit may still make
+	filled time.Duration
 
 	withdrawAsked, withdrawn time.Duration
 }
@@ -111,9 +110,13 @@ func (d *Daemon) tell(u *unit, v converge.Verdict, now units.Instant) {
 	case !up:
 		u.healthyAt = 0
 	case u.healthyAt == 0:
-		u.healthyAt = now.Boot
+		u.healthyAt, u.healthyFor = now.Boot, 0
 	default:
-		s.HealthyForMs = (now.Boot - u.healthyAt).Milliseconds()
+		u.healthyFor = now.Boot - u.healthyAt
+	}
+	if up || v.State.Terminal() {
+		// An end says how long it had been well before: whether earlier failures are forgotten.
+		s.HealthyForMs = u.healthyFor.Milliseconds()
 	}
 	r.want, r.wantSet = s, true
 }

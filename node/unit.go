@@ -47,6 +47,7 @@ type unit struct {
 	checkedFor string // the invocation that the checks are about
 	firstCheck time.Duration
 	healthyAt  time.Duration // since when the unit has been up and passing; 0 is not
+	healthyFor time.Duration // how long it was, the last time
 
 	report report
 }

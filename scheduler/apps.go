@@ -3,6 +3,7 @@ package scheduler
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/nsched/nsched/scheduler/placement"
 	"github.com/nsched/nsched/units"
@@ -18,8 +19,9 @@ type appFacts struct {
 	rollouts    map[units.Generation]held[units.Rollout]
 	slots       map[string]held[units.Slots]   // by chunk
 	summaries   map[string]held[units.Summary] // by chunk
-	// toldAt is the boot time of the last summary, in nanoseconds.
-	summaryAt int64
+	units       map[unitKey]bool               // of this app
+	// summaryAt is the boot time of the last summary that this leader wrote.
+	summaryAt time.Duration
 }
 
 // generation is a stored document, read once.
@@ -35,6 +37,7 @@ func (w *world) app(id units.AppID) *appFacts {
 		a = &appFacts{
 			generations: map[units.Generation]*generation{}, rollouts: map[units.Generation]held[units.Rollout]{},
 			slots: map[string]held[units.Slots]{}, summaries: map[string]held[units.Summary]{},
+			units: map[unitKey]bool{},
 		}
 		w.apps[id] = a
 	}

@@ -158,6 +158,7 @@ func (w *world) unit(k unitKey, kind registry.Kind, c registry.Change) error {
 	if u == nil {
 		u = &placement.Unit{Node: k.node, ID: k.id}
 		w.units[k] = u
+		w.app(k.id.AppID()).units[k] = true
 	}
 	w.dirtyUnits[k] = true
 	w.dirtyApps[k.id.AppID()] = true
@@ -181,8 +182,19 @@ func (w *world) unit(k unitKey, kind registry.Kind, c registry.Change) error {
 	}
 	if u.CreateRev == 0 && u.StatusRev == 0 {
 		delete(w.units, k)
+		delete(w.app(k.id.AppID()).units, k)
 	}
 	return err
+}
+
+// unitsOf returns the app's units in order.
+func (w *world) unitsOf(id units.AppID) []placement.Unit {
+	a := w.apps[id]
+	list := make([]placement.Unit, 0, len(a.units))
+	for _, k := range slices.SortedFunc(maps.Keys(a.units), unitKey.compare) {
+		list = append(list, *w.units[k])
+	}
+	return list
 }
 
 func (w *world) endpoint(k unitKey, c registry.Change) error {

@@ -101,6 +101,20 @@ func (simFiles) Put(id units.UnitID, _ systemd.Record) (record, shim string, err
 // Remove implements node.UnitFiles.
 func (simFiles) Remove(units.UnitID) error { return nil }
 
+// simServices is systemd as the daemon asks it, with somebody who listens.
+type simServices struct {
+	node.Systemd
+	n *NodeHost
+}
+
+// Stop implements node.Services.
+func (s simServices) Stop(ctx context.Context, id units.UnitID) error {
+	if s.n.OnStop != nil {
+		s.n.OnStop(id)
+	}
+	return s.Systemd.Stop(ctx, id)
+}
+
 // simPorts is a machine on which nothing else listens.
 type simPorts struct{}
 

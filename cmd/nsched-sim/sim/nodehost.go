@@ -13,6 +13,9 @@ import (
 	"github.com/nsched/nsched/units/loop"
 )
 
+// nodeCPU is what every simulated machine offers, in thousandths of a CPU.
+const nodeCPU = 4000
+
 // NodeHost is a machine with a guard, a daemon, a systemd, a store and a disk. What is on the disk and
 // in the store outlives everything; what systemd runs outlives the daemon and not the machine.
 type NodeHost struct {
@@ -29,7 +32,7 @@ type NodeHost struct {
 	started map[units.UnitID]int
 	// Fetch says what a realise of a path that is not there does; nil fetches it.
 	Fetch func(units.StorePath) error
-	// OnStop is told of each stop that systemd is asked for.
+	// OnStop is told of each unit that the daemon stops.
 	OnStop func(units.UnitID)
 	// Check says what a health check of a unit that runs answers; nil passes.
 	Check func(units.UnitID) error
@@ -46,10 +49,7 @@ func (w *World) AddNode(name string) *NodeHost {
 		next:    n.Systemd.Next,
 		advance: func(now time.Duration) { n.Systemd.Advance(units.Instant{Boot: now}) },
 	})
-	n.Systemd.SetFault(func(call string, id units.UnitID) systemd.Fault {
-		if call == "stop" && n.OnStop != nil && !n.peeking {
-			n.OnStop(id)
-		}
+	n.Systemd.SetFault(func(string, units.UnitID) systemd.Fault {
 		switch {
 		case n.peeking, !w.Chance(w.MachineFaults):
 			return systemd.FaultNone
@@ -78,8 +78,10 @@ func (n *NodeHost) life(l Life) loop.Stepper {
 	d, err := node.New(node.Options{
 		Node: units.NodeName(n.Name), BootID: n.BootID(), Version: "sim", Keys: Keys, KV: l.KV,
 		Store: simStore{n}, Prober: simProber{n}, Records: simRecords{n}, Guard: n, Ports: simPorts{}, Machine: n, Contact: simContact{n},
-		Services: node.Systemd{Manager: n.Systemd, Files: simFiles{}, GuardUnit: "nsched-guard.service", GuardSocket: "/run/nsched/guard.sock"},
-		Mail:     l.Mail, Executor: l.Exec,
+		Services: simServices{n: n, Systemd: node.Systemd{
+			Manager: n.Systemd, Files: simFiles{}, GuardUnit: "nsched-guard.service", GuardSocket: "/run/nsched/guard.sock",
+		}},
+		Mail: l.Mail, Executor: l.Exec,
 	})
 	if err != nil {
 		panic(err) // the options are constant
@@ -95,10 +97,13 @@ func (n *NodeHost) State(context.Context) (guard.State, error) { return n.Guard.
 func (n *NodeHost) Describe(context.Context) (units.Node, error) {
 	return units.Node{
 		Key: "key-of-" + n.Name, BootID: n.BootID(), System: "x86_64-linux", AppSchema: units.AppSchema,
-		Capacity:  units.Capacity{CPUMilli: 4000, MemoryBytes: 8 << 30, DiskBytes: 100 << 30},
+		Capacity:  units.Capacity{CPUMilli: nodeCPU, MemoryBytes: 8 << 30, DiskBytes: 100 << 30},
 		Addresses: []string{"10.0.0." + fmt.Sprint(slices.Index(n.w.hosts, n.Host)+1)},
 	}, nil
 }
+
+// Ended reports whether the disk holds the end of the unit.
+func (n *NodeHost) Ended(id units.UnitID) bool { return n.disk[id].Ended != nil }
 
 // Running returns the units that systemd runs, in order.
 func (n *NodeHost) Running() []units.UnitID {

@@ -20,12 +20,13 @@ type World struct {
 	due  queue
 	seq  int64
 
-	Etcd  *registry.Memory
-	Net   Net
-	Trace *Trace
-	hosts []*Host
-	procs []*Process
-	nodes []*NodeHost
+	Etcd       *registry.Memory
+	Net        Net
+	Trace      *Trace
+	hosts      []*Host
+	procs      []*Process
+	nodes      []*NodeHost
+	schedulers []*Process
 
 	// sources are what else makes things happen by itself: etcd's leases, the machines' systemd.
 	sources []source

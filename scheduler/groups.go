@@ -1,0 +1,127 @@
+package scheduler
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/nsched/nsched/scheduler/placement"
+	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/registry"
+)
+
+// maxDeletes is how many assignments of one chunk of slots go in one transaction: two comparisons each.
+const maxDeletes = 50
+
+// groups turns a plan into what is committed: each group is written whole or not at all, and only while
+// what the plan was made on still holds.
+func (s *Scheduler) groups(actions []placement.Action) []registry.Group {
+	var groups []registry.Group
+	joined := map[int]int{} // the plan's group to the index in groups
+	chunks := map[string]*chunkWrite{}
+	for _, a := range actions {
+		if a.Kind == placement.KindDelete {
+			s.deletion(chunks, a)
+			continue
+		}
+		g, err := s.group(a)
+		if err != nil {
+			s.o.Logger.Error().Err(err).Str("unit", a.Unit.String()).Msg("action could not be encoded")
+			continue
+		}
+		if at, ok := joined[a.Group]; ok && a.Group != 0 {
+			groups[at].If = append(groups[at].If, g.If...)
+			groups[at].Then = append(groups[at].Then, g.Then...)
+			continue
+		}
+		if a.Group != 0 {
+			joined[a.Group] = len(groups)
+		}
+		groups = append(groups, g)
+	}
+	for _, key := range slices.Sorted(maps.Keys(chunks)) {
+		g, err := chunks[key].group(key)
+		if err != nil {
+			s.o.Logger.Error().Err(err).Msg("slots could not be encoded")
+			continue
+		}
+		groups = append(groups, g)
+	}
+	return groups
+}
+
+// group is one action as comparisons and writes.
+func (s *Scheduler) group(a placement.Action) (registry.Group, error) {
+	if a.Kind == placement.KindRollout {
+		held := s.world.app(a.App).rollouts[a.Generation]
+		return s.put(s.o.Keys.Rollout(a.App, a.Generation), held.rev, a.Rollout, held.extra)
+	}
+	g, err := s.put(s.o.Keys.Unit(a.Node, a.Unit), a.ModRev, a.Assignment, registry.Extra{})
+	if err != nil {
+		return g, err
+	}
+	if a.Kind == placement.KindEvict {
+		// The node is still lost, and still the one that was lost. A placement compares neither: it names
+		// its tenure, and one that came too late for it is replaced by the next plan.
+		g.If = append(g.If, registry.Compare{Key: s.o.Keys.Alive(a.Node), Target: registry.CreateRevision})
+		if n := s.world.nodes[a.Node]; n != nil && n.exists {
+			g.If = append(g.If, registry.Compare{Key: s.o.Keys.Node(a.Node), Target: registry.ModRevision, Number: n.record.rev})
+		}
+	}
+	return g, nil
+}
+
+// put writes a value over exactly what was read.
+func (s *Scheduler) put(key string, rev int64, value any, extra registry.Extra) (registry.Group, error) {
+	raw, err := registry.Encode(value, extra)
+	if err != nil {
+		return registry.Group{}, fmt.Errorf("encode %s: %w", key, err)
+	}
+	return registry.Group{
+		If:   []registry.Compare{{Key: key, Target: registry.ModRevision, Number: rev}},
+		Then: []registry.Op{{Kind: registry.OpPut, Key: key, Value: raw}},
+	}, nil
+}
+
+// chunkWrite gathers the deletions of assignments whose slots are recorded in one key.
+type chunkWrite struct {
+	held  held[units.Slots]
+	slots units.Slots
+	g     registry.Group
+	n     int
+}
+
+// deletion adds one to its chunk. What does not fit waits for the next plan.
+func (s *Scheduler) deletion(chunks map[string]*chunkWrite, a placement.Action) {
+	app, chunk := a.Unit.AppID(), units.Chunk(a.Unit.Slot)
+	key := s.o.Keys.Slots(app, chunk)
+	w := chunks[key]
+	if w == nil {
+		held := s.world.app(app).slots[chunk]
+		w = &chunkWrite{held: held, slots: units.Slots{Slots: maps.Clone(held.value.Slots)}}
+		if w.slots.Slots == nil {
+			w.slots.Slots = map[units.Slot]units.SlotRecord{}
+		}
+		chunks[key] = w
+	}
+	if w.n++; w.n > maxDeletes {
+		return
+	}
+	unit := s.o.Keys.Unit(a.Node, a.Unit)
+	w.slots.Slots[a.Unit.Slot] = a.Record
+	w.g.If = append(w.g.If,
+		registry.Compare{Key: unit, Target: registry.ModRevision, Number: a.ModRev},
+		registry.Compare{Key: s.o.Keys.Status(a.Node, a.Unit), Target: registry.ModRevision, Number: a.StatusRev})
+	w.g.Then = append(w.g.Then, registry.Op{Kind: registry.OpDelete, Key: unit})
+}
+
+// group is the chunk's transaction: the assignments go and their slots are recorded, both or neither.
+func (w *chunkWrite) group(key string) (registry.Group, error) {
+	raw, err := registry.Encode(w.slots, w.held.extra)
+	if err != nil {
+		return registry.Group{}, fmt.Errorf("encode %s: %w", key, err)
+	}
+	w.g.If = append(w.g.If, registry.Compare{Key: key, Target: registry.ModRevision, Number: w.held.rev})
+	w.g.Then = append(w.g.Then, registry.Op{Kind: registry.OpPut, Key: key, Value: raw})
+	return w.g, nil
+}

@@ -1,0 +1,157 @@
+package scheduler
+
+import (
+	"context"
+	"time"
+
+	"github.com/nsched/nsched/scheduler/placement"
+	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/loop"
+	"github.com/nsched/nsched/units/registry"
+)
+
+// lead does a leader's work, as far as there is a term, the view is as far as the term needs, and what
+// was sent before has been answered.
+func (s *Scheduler) lead(ctx context.Context, now units.Instant) (units.Instant, error) {
+	term, ok := s.election.Term(now)
+	if !ok || s.world.regressed {
+		s.follow(now)
+		return units.Instant{}, nil
+	}
+	if term.CreateRevision != s.committer.Term() {
+		s.committer.Begin(now, term)
+		s.term, s.leading, s.committed = term, false, 0
+	}
+	if s.committer.Fenced() {
+		s.follow(now)
+		return units.Instant{}, nil
+	}
+	if s.view.Revision() >= term.Since && !s.leading {
+		s.leading, s.leadingSince, s.replan = true, now.Boot, true
+		s.world.begin()
+		for id := range s.world.apps { // order-free: it fills a set
+			s.stale[id] = true
+		}
+		s.o.Logger.Info().Int64("term", term.CreateRevision).Int64("rev", s.view.Revision()).Msg("scheduler leads")
+	}
+	var next units.Instant
+	if s.leading {
+		next = s.work(now)
+	} else {
+		s.view.Want(term.Since)
+	}
+	sent, err := s.committer.Step(ctx, now)
+	return loop.Earliest(next, sent), err
+}
+
+// follow is what a scheduler does that does not lead: nothing.
+func (s *Scheduler) follow(now units.Instant) {
+	if s.leading {
+		s.o.Logger.Info().Int64("term", s.term.CreateRevision).Msg("scheduler leads no more")
+	}
+	s.leading = false
+	if s.committer.Term() != 0 && !s.committer.Fenced() {
+		s.committer.End(now)
+	}
+}
+
+// work decides and hands to the committer what follows from the view, once everything that this term
+// has written is in it.
+func (s *Scheduler) work(now units.Instant) units.Instant {
+	queued, inFlight := s.committer.Busy()
+	if queued+inFlight > 0 {
+		return units.Instant{}
+	}
+	revision := s.view.Revision()
+	if due := max(s.committed, s.committer.Floor()); revision < due || !s.committer.Ready(revision) {
+		s.view.Want(due)
+		return units.Instant{}
+	}
+	next := s.judge(now)
+	groups := s.housekeep(now)
+	groups = append(groups, s.recordLosses()...)
+	if len(groups) == 0 {
+		// Losses are on record before anybody is evicted, so they go alone.
+		var wake units.Instant
+		groups, wake = s.plan(now)
+		next = loop.Earliest(next, wake)
+		told, due := s.summaries(now)
+		groups = append(groups, told...)
+		next = loop.Earliest(next, due)
+	}
+	next = loop.Earliest(next, s.wish(now, s.clockAt))
+	if len(groups) == 0 {
+		return next
+	}
+	if err := s.committer.Commit(revision, groups...); err != nil {
+		s.o.Logger.Error().Err(err).Msg("plan was not accepted")
+		s.replan = true
+		return now.Add(time.Second)
+	}
+	return next
+}
+
+// plan decides what to place, stop and delete, when something has changed or time alone makes it.
+func (s *Scheduler) plan(now units.Instant) ([]registry.Group, units.Instant) {
+	nowMs := s.nowMs(now)
+	changed := s.world.feed(s.state)
+	for _, id := range changed {
+		s.stale[id] = true
+	}
+	if len(changed) == 0 && !s.replan && (s.wakeMs == 0 || nowMs < s.wakeMs) {
+		return nil, s.wake(now, nowMs)
+	}
+	before := s.outcome
+	s.outcome = s.state.Plan(nowMs, s.term.CreateRevision, s.o.Policy)
+	s.planned++
+	s.replan, s.wakeMs = false, s.outcome.WakeMs
+	s.mention(before)
+	s.mention(s.outcome)
+	groups := s.groups(s.outcome.Actions)
+	for _, a := range s.outcome.Actions {
+		s.o.Logger.Info().Str("kind", string(a.Kind)).Str("unit", a.Unit.String()).Str("node", string(a.Node)).
+			Str("reason", a.Reason.String()).Int64("term", s.term.CreateRevision).Msg("decided")
+	}
+	return groups, s.wake(now, nowMs)
+}
+
+// mention makes the summaries of the apps that a plan speaks of be looked at again.
+func (s *Scheduler) mention(o placement.Outcome) {
+	for _, u := range o.Unplaced {
+		s.stale[u.App] = true
+	}
+	for _, h := range o.Held {
+		s.stale[h.Unit.AppID()] = true
+	}
+}
+
+// wake is when time alone makes another plan.
+func (s *Scheduler) wake(now units.Instant, nowMs int64) units.Instant {
+	if s.wakeMs == 0 {
+		return units.Instant{}
+	}
+	return now.Add(max(0, time.Duration(s.wakeMs-nowMs)*time.Millisecond))
+}
+
+// done is told what became of the groups.
+func (s *Scheduler) done(_ units.Instant, results []registry.Result) {
+	for _, r := range results {
+		switch r.Outcome {
+		case registry.Committed:
+			s.committed = max(s.committed, r.Revision)
+			continue
+		case registry.Rejected:
+			s.o.Logger.Error().Err(r.Err).Msg("etcd rejected a write")
+		case registry.Conflict:
+			// Somebody wrote what the plan was made on. It is in the view, or on its way there.
+			s.o.Logger.Debug().Msg("a write lost against a newer one")
+		}
+		s.replan = true
+	}
+}
+
+// Resign gives the leadership up, so that another takes over at once and not when the lease ends. It
+// may be called from any goroutine and takes effect in a later Step; Resigned tells when it has.
+func (s *Scheduler) Resign() {
+	s.o.Mail.Post(func(units.Instant) { s.election.Resign() })
+}
