@@ -87,6 +87,8 @@ type recorder struct {
 	got  []registry.WatchResponse
 	news chan struct{}
 	req  registry.Watch
+	told int64 // by what was forgotten
+	seen int   // how many of got the last upTo looked at
 }
 
 func record(ctx context.Context, kv registry.KV, w registry.Watch) *recorder {
@@ -139,8 +141,9 @@ func (r *recorder) upTo(t *testing.T, rev int64) []registry.WatchResponse {
 		last := got[len(got)-1]
 		return last.Err != nil || (len(last.Changes) == 0 && last.Revision >= rev)
 	})
-	told := int64(0)
-	out := got[:0]
+	r.seen = len(got)
+	told := r.told
+	out := make([]registry.WatchResponse, 0, len(got))
 	for _, resp := range got {
 		if resp.Revision < told && resp.Err == nil {
 			t.Fatalf("the revision of the watch fell: %v", r.responses())
@@ -151,4 +154,14 @@ func (r *recorder) upTo(t *testing.T, rev int64) []registry.WatchResponse {
 		}
 	}
 	return out
+}
+
+// forget drops what the last upTo looked at.
+func (r *recorder) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, resp := range r.got[:r.seen] {
+		r.told = max(r.told, resp.Revision)
+	}
+	r.got, r.seen = r.got[r.seen:], 0
 }

@@ -234,7 +234,7 @@ func (p *player) relativeKV(kv registry.KeyValue) registry.KeyValue {
 	return kv
 }
 
-// history waits until a watch has come up to now.
+// history waits until a watch has come up to now and tells what is new since it was asked last.
 func (p *player) history(t *testing.T, id int, w *recorder) history {
 	t.Helper()
 	h := history{Watch: id}
@@ -251,6 +251,7 @@ func (p *player) history(t *testing.T, id int, w *recorder) history {
 			h.Compact = resp.CompactRevision - p.base
 		}
 	}
+	w.forget()
 	return h
 }
 
