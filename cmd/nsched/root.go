@@ -53,9 +53,12 @@ func (s *session) rootCommand() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
+	group(groupApps, s.submitCommand(), s.planCommand(), s.validateCommand(), s.schemaCommand(), s.statusCommand(),
+		s.explainCommand(), s.scaleCommand(), s.stopCommand(), s.unitsCommand(), s.logsCommand(), s.eventsCommand())
+	group(groupNodes, s.nodesCommand(), s.cordonCommand(), s.uncordonCommand())
 	group(groupRunning, s.nodeCommand(), s.configCommand(), s.completionCommand(), s.versionCommand())
-	root.AddCommand(s.guardCommand(), s.manCommand())
-	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true})
+	group(groupRunning, s.guardCommand(), s.manCommand()) // hidden
+	root.SetHelpCommandGroupID(groupRunning)
 	return root
 }
 

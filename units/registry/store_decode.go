@@ -21,6 +21,8 @@ var decoders = map[Kind]func(key string, value []byte) (any, Extra, error){
 	KindEndpoint:   decode[units.Endpoint],
 	KindOperator:   decode[units.Operator],
 	KindFence:      decode[units.Fence],
+	KindName:       decode[units.Claim],
+	KindEvent:      decode[units.Event],
 }
 
 func decode[T any](key string, value []byte) (any, Extra, error) {

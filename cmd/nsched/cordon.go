@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/registry"
+)
+
+func (s *session) cordonCommand() *cobra.Command {
+	return s.operatorCommand("cordon NODE", "Keep new units away from a node; what runs there stays", "cordoned", true)
+}
+
+func (s *session) uncordonCommand() *cobra.Command {
+	return s.operatorCommand("uncordon NODE", "Let a node take units again", "open again", false)
+}
+
+func (s *session) operatorCommand(use, short, done string, cordon bool) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Args: arguments(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			name, err := nodeNamed(args[0])
+			if err != nil {
+				return err
+			}
+			cluster, err := s.connect()
+			if err != nil {
+				return err
+			}
+			changed, err := cluster.operate(c.Context(), name, func(o *units.Operator) bool {
+				needed := o.Cordon != cordon
+				o.Cordon = cordon
+				return needed
+			})
+			if err != nil {
+				return err
+			}
+			if !changed {
+				done += " already"
+			}
+			_, _ = fmt.Fprintf(s.errs, "node %s is %s\n", name, done)
+			return nil
+		},
+	}
+}
+
+// operate changes what operators have decided about a registered node; see alter.
+func (c cluster) operate(ctx context.Context, name units.NodeName, change func(*units.Operator) bool) (bool, error) {
+	key := c.keys.Operator(name)
+	asked := false
+	for range alterTries {
+		snapshot, err := c.read(ctx, scope{keys: []string{key, c.keys.Node(name)}})
+		if err != nil {
+			if asked {
+				err = exit(exitUnreachable, "it is not known whether node %s was changed: %w; see nsched nodes %s", name, err, name)
+			}
+			return false, err
+		}
+		for bad := range snapshot.Bad(key) {
+			if bad.Key == key {
+				return false, fmt.Errorf("change node %s: %w; mend or delete the key", name, bad.Err)
+			}
+		}
+		if _, known := snapshot.Item(c.keys.Node(name)); !known {
+			return false, exit(exitFailed, "there is no node %s; see nsched nodes", name)
+		}
+		var o units.Operator
+		var extra registry.Extra
+		var revision int64
+		if item, ok := snapshot.Item(key); ok {
+			o, _ = item.Decoded.(units.Operator)
+			extra, revision = item.Extra, item.Raw.ModRevision
+		}
+		if !change(&o) {
+			return asked, nil
+		}
+		value, err := registry.Encode(o, extra)
+		if err != nil {
+			return false, err
+		}
+		res, err := c.Txn(ctx, registry.Txn{
+			If:   []registry.Compare{{Key: key, Target: registry.ModRevision, Number: revision}},
+			Then: []registry.Op{{Kind: registry.OpPut, Key: key, Value: value}},
+		})
+		switch {
+		case err == nil && res.Succeeded:
+			return true, nil
+		case errors.Is(err, registry.ErrUnknownOutcome):
+			asked = true
+		case err != nil:
+			return false, fmt.Errorf("change node %s: %w", name, err)
+		}
+	}
+	return false, exit(exitChanged, "node %s is being changed by others all the time; nothing was done", name)
+}
