@@ -49,7 +49,7 @@ func (h Host) Describe(ctx context.Context) (units.Node, error) {
 	}
 	n.OS, n.Kernel = osRelease(), kernelRelease()
 	if len(n.Addresses) == 0 {
-		if n.Addresses, err = addresses(); err != nil {
+		if n.Addresses, err = Addresses(); err != nil {
 			return units.Node{}, err
 		}
 	}
@@ -158,8 +158,8 @@ func kernelRelease() string {
 // errNoAddress: nothing on this machine can be reached from another.
 var errNoAddress = errors.New("this machine has no address but loopback; set node.addresses")
 
-// addresses are the machine's own, global ones, IPv4 before IPv6, in the order of its interfaces.
-func addresses() ([]string, error) {
+// Addresses returns the machine's own, global ones, IPv4 before IPv6, in the order of its interfaces.
+func Addresses() ([]string, error) {
 	all, err := net.InterfaceAddrs()
 	if err != nil {
 		return nil, fmt.Errorf("read the machine's addresses: %w", err)

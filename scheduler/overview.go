@@ -12,6 +12,7 @@ type Overview struct {
 	Name     string       `json:"name"`
 	Campaign string       `json:"campaign"` // the state of its election
 	Leading  bool         `json:"leading"`
+	Resigned bool         `json:"resigned,omitempty"` // its key is gone, and it campaigns no more
 	Term     int64        `json:"term,omitempty"`
 	Leader   units.Leader `json:"leader,omitzero"` // whoever leads, as seen from here
 	Revision int64        `json:"revision"`
@@ -38,7 +39,7 @@ func (s *Scheduler) Overview() Overview { return *s.told.Load() }
 func (s *Scheduler) tell(now units.Instant) {
 	view := s.view.State(now)
 	o := Overview{
-		Name: s.o.Self.Name, Campaign: string(s.election.State(now)), Leading: s.leading,
+		Name: s.o.Self.Name, Campaign: string(s.election.State(now)), Leading: s.leading, Resigned: s.election.Done(),
 		Revision: view.Revision, ViewAge: view.Age.Seconds(), Nodes: s.losses.Total, NodesLost: s.losses.Lost,
 		Frozen: s.losses.Frozen, Apps: len(s.world.apps), Units: len(s.world.units), Plans: s.planned,
 		Unplaced: len(s.outcome.Unplaced),
