@@ -1,14 +1,9 @@
 package scheduler
 
 import (
-	"time"
-
 	"github.com/nsched/nsched/units"
 	"github.com/nsched/nsched/units/registry"
 )
-
-// clockEvery is how often the leader writes cluster time.
-const clockEvery = 5 * time.Second
 
 // housekeep are the groups that keep the cluster itself: its identity, made once, and its clock.
 func (s *Scheduler) housekeep(now units.Instant) []registry.Group {
@@ -22,9 +17,8 @@ func (s *Scheduler) housekeep(now units.Instant) []registry.Group {
 		groups = append(groups, g)
 	}
 	if now.Reached(s.clockAt) {
-		s.clockAt = now.Boot + clockEvery
-		c := units.Clock{N: s.world.clock.value.N + 1, TimeMs: s.nowMs(now)}
-		g, err := s.put(s.o.Keys.Clock(), s.world.clock.rev, c, s.world.clock.extra)
+		s.clockAt = now.Boot + registry.ClockPeriod
+		g, err := s.put(s.o.Keys.Clock(), s.world.clock.rev, s.time.Next(now), s.world.clock.extra)
 		if err != nil {
 			s.o.Logger.Error().Err(err).Msg("cluster time could not be encoded")
 			return groups
@@ -32,9 +26,4 @@ func (s *Scheduler) housekeep(now units.Instant) []registry.Group {
 		groups = append(groups, g)
 	}
 	return groups
-}
-
-// nowMs is cluster time at this instant, in milliseconds since 1970.
-func (s *Scheduler) nowMs(now units.Instant) int64 {
-	return max(s.world.clock.value.TimeMs, now.Wall.UnixMilli())
 }

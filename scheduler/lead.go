@@ -70,10 +70,11 @@ func (s *Scheduler) work(now units.Instant) units.Instant {
 	next := s.judge(now)
 	groups := s.housekeep(now)
 	groups = append(groups, s.recordLosses()...)
-	if len(groups) == 0 {
+	nowMs, timed := s.time.NowMs(now)
+	if len(groups) == 0 && timed {
 		// Losses are on record before anybody is evicted, so they go alone.
 		var wake units.Instant
-		groups, wake = s.plan(now)
+		groups, wake = s.plan(now, nowMs)
 		next = loop.Earliest(next, wake)
 		told, due := s.summaries(now)
 		groups = append(groups, told...)
@@ -92,8 +93,7 @@ func (s *Scheduler) work(now units.Instant) units.Instant {
 }
 
 // plan decides what to place, stop and delete, when something has changed or time alone makes it.
-func (s *Scheduler) plan(now units.Instant) ([]registry.Group, units.Instant) {
-	nowMs := s.nowMs(now)
+func (s *Scheduler) plan(now units.Instant, nowMs int64) ([]registry.Group, units.Instant) {
 	changed := s.world.feed(s.state)
 	for _, id := range changed {
 		s.stale[id] = true

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/nsched/nsched/scheduler/placement"
@@ -69,6 +70,9 @@ func (s *Scheduler) tell(now units.Instant) {
 	}
 	if s.world.regressed {
 		o.Problems = append(o.Problems, "etcd went back in time; nothing is decided until an operator acknowledges it")
+	}
+	if drift, alarm := s.time.Adrift(); s.leading && alarm {
+		o.Problems = append(o.Problems, fmt.Sprintf("cluster time and this machine's clock are %v apart; correct the clock", drift))
 	}
 	if err := s.election.Err(); err != nil {
 		o.Problems = append(o.Problems, "the campaign does not go on: "+err.Error())

@@ -70,7 +70,8 @@ func (s *Scheduler) Preview(ctx context.Context, document []byte) (Preview, erro
 
 func (s *Scheduler) preview(app units.App, spec *placement.Spec, now units.Instant) Preview {
 	id := app.ID()
-	snapshot := s.world.snapshot(s.nowMs(now), s.term.CreateRevision)
+	nowMs, _ := s.time.NowMs(now)
+	snapshot := s.world.snapshot(nowMs, s.term.CreateRevision)
 	p := Preview{Revision: s.world.revision, Generation: 1, Count: app.CountOr(units.CountDefault)}
 	at := slices.IndexFunc(snapshot.Apps, func(a placement.App) bool { return a.ID == id })
 	if at < 0 {

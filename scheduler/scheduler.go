@@ -41,6 +41,7 @@ type Scheduler struct {
 	view      *registry.View
 	world     *world
 	committer *registry.Committer
+	time      registry.ClusterTime
 
 	term         registry.Term
 	leading      bool // with a view that is as far as the term needs
@@ -110,6 +111,9 @@ func (s *Scheduler) Step(ctx context.Context, now units.Instant) (units.Instant,
 	next, err := s.view.Step(ctx, now)
 	if err != nil {
 		return units.Instant{}, fmt.Errorf("view the cluster: %w", err)
+	}
+	if s.world.clock.rev != 0 {
+		s.time.Observe(now, s.world.clock.value)
 	}
 	campaign, err := s.election.Step(ctx, now)
 	if err != nil {
