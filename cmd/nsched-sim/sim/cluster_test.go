@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"io"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -28,10 +30,18 @@ func TestAUnitOnALostNodeIsReplaced(t *testing.T) {
 	}
 }
 
+// sweepSeeds is how many seeds are run each time; more run with nsched-sim.
+const sweepSeeds = 100
+
 func TestClustersSurviveEveryMixOfFaults(t *testing.T) {
-	for seed := uint64(1); seed <= 40; seed++ {
-		if _, err := Standard(t.Context(), seed, NewTrace(nil)); err != nil {
-			t.Error(err)
+	r, err := Sweep(t.Context(), 1, sweepSeeds, runtime.NumCPU(), func(uint64) io.Writer { return nil })
+	t.Log(r)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, f := range StandardFaults() {
+		if r.Faults[f.Name] == 0 {
+			t.Errorf("the fault %q never struck", f.Name)
 		}
 	}
 }

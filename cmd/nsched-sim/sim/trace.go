@@ -17,11 +17,13 @@ type Trace struct {
 	lines int
 	// Kinds counts the lines of each kind: what a run did.
 	Kinds map[string]int
+	// Strikes counts the faults of each name.
+	Strikes map[string]int
 }
 
 // NewTrace returns an empty trace; out may be nil.
 func NewTrace(out io.Writer) *Trace {
-	return &Trace{sum: sha256.New(), out: out, Kinds: map[string]int{}}
+	return &Trace{sum: sha256.New(), out: out, Kinds: map[string]int{}, Strikes: map[string]int{}}
 }
 
 // Add records one line.
@@ -35,6 +37,9 @@ func (t *Trace) Add(at time.Duration, kind, text string) {
 	}
 	t.lines++
 	t.Kinds[kind]++
+	if kind == "strike" {
+		t.Strikes[text]++
+	}
 }
 
 // Sum returns the hash of all lines so far.
