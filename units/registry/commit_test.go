@@ -392,3 +392,38 @@ func TestEveryGroupIsWrittenInOrderWithinTheLimits(t *testing.T) {
 		}
 	})
 }
+
+// A committer that is made anew in a term does not know how often it was proclaimed. It must not take the
+// fence as it finds it: a write may be under way that compares just that.
+func TestACommitterThatDoesNotKnowTheFenceProclaimsItself(t *testing.T) {
+	d := newDesk(t, registry.CommitterOptions{}, nil)
+	d.commit(registry.Group{Tag: "lost", Then: []registry.Op{put("/a", "1")}})
+	d.Step()
+	d.Exec.Find("txn", "").Run(looptest.RequestLost)
+	d.Settle() // proclaims
+	d.commit(registry.Group{Tag: "late", Then: []registry.Op{put("/a", "late")}})
+	d.Step()
+	late := d.Exec.Find("txn", "")
+	late.Run(looptest.Late)
+
+	second := registry.NewCommitter(registry.CommitterOptions{
+		KV: d.twin, Exec: d.Exec, Done: func(_ units.Instant, results []registry.Result) {
+			for _, r := range results {
+				d.results[r.Tag] = r
+			}
+		},
+	})
+	d.Use(&mailed{d.Mail, second})
+	second.Begin(d.Now, d.term)
+	if err := second.Commit(d.twin.Revision(), registry.Group{Tag: 1, Then: []registry.Op{put("/b", "1")}}); err != nil {
+		t.Fatal(err)
+	}
+	d.Settle()
+	if r := d.results[1]; r.Outcome != registry.NotWritten || !second.Ready(d.twin.Revision()) {
+		t.Fatalf("%+v", r)
+	}
+	late.Land()
+	if kv := d.read("/a"); kv.ModRevision != 0 {
+		t.Fatalf("a late write was accepted: %+v", kv)
+	}
+}
