@@ -133,6 +133,10 @@ func (a *appFacts) finish() {
 		a.problems = append(a.problems, fmt.Sprintf("generation %d: %v", a.intent.Generation, err))
 		return
 	}
+	if app.ID() != a.id {
+		a.problems = append(a.problems, fmt.Sprintf("generation %d: the document is of app %s", a.intent.Generation, app.ID()))
+		return
+	}
 	a.app = &app
 }
 

@@ -38,6 +38,7 @@ func (s *session) rootCommand() *cobra.Command {
 			return c.Help()
 		},
 	}
+	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage("%w; see %s --help", err, c.CommandPath())
 	})
@@ -174,9 +175,9 @@ func arguments(low, high int) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		switch {
 		case len(args) < low:
-			return usage("%s: an argument is missing; write: %s", c.CommandPath(), c.UseLine())
+			return usage("an argument is missing; write: %s", c.UseLine())
 		case high >= 0 && len(args) > high:
-			return usage("%s: %q is one argument too many; write: %s", c.CommandPath(), args[high], c.UseLine())
+			return usage("%q is one argument too many; write: %s", args[high], c.UseLine())
 		}
 		return nil
 	}
@@ -187,7 +188,7 @@ func parent(c *cobra.Command, children ...*cobra.Command) *cobra.Command {
 	c.Args = cobra.ArbitraryArgs
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return usage("%s has no verb %q; see %s --help", c.CommandPath(), args[0], c.CommandPath())
+			return usage("there is no verb %q in %s; see %s --help", args[0], c.CommandPath(), c.CommandPath())
 		}
 		return c.Help()
 	}
