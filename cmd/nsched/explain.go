@@ -113,8 +113,8 @@ func (v explainView) text(a *appFacts, led bool) string {
 	if !led {
 		say(0, "no scheduler leads: nothing is placed, replaced or stopped, and what runs goes on")
 	}
-	if !v.Rollout.Reason.IsZero() {
-		say(0, "rollout %s: %s", v.Rollout.Phase, v.Rollout.Reason)
+	if v.Rollout.Reason.Message != "" {
+		say(0, "rollout %s: %s", v.Rollout.Phase, v.Rollout.Reason.Message)
 	}
 	for _, p := range v.Problems {
 		say(0, "problem: %s", p)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -29,6 +31,8 @@ var update = flag.Bool("update", false, "rewrite what the scripts expect")
 //	await KEY            waits until a key is there
 //	revision             remembers etcd's revision
 //	still                fails when etcd's revision has moved since
+//	config               writes node.json for a node n1 that keeps everything in the script's folder
+//	tenure KEY           remembers the create revision of a key, and fails when it is another one
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -42,6 +46,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exitsCommand, "etcd": etcdCommand, "nodes": nodesScript, "push": pushCommand,
 			"put": putCommand, "await": awaitCommand, "revision": revisionCommand, "still": stillCommand,
+			"config": configScript, "tenure": tenureCommand,
 		},
 	})
 }
@@ -52,6 +57,7 @@ type stageKey struct{}
 type scriptStage struct {
 	*stage
 	remembered int64
+	tenure     int64
 }
 
 func stageOf(ts *testscript.TestScript) *scriptStage {
@@ -126,4 +132,24 @@ func stillCommand(ts *testscript.TestScript, _ bool, _ []string) {
 	if s := stageOf(ts); s.revision(ts) != s.remembered {
 		ts.Fatalf("etcd's revision moved from %d to %d", s.remembered, s.revision(ts))
 	}
+}
+
+func configScript(ts *testscript.TestScript, _ bool, _ []string) {
+	text := fmt.Sprintf(`{"node": {"name": "n1"}, "etcd": {"endpoints": [%q]}, "paths": {"state": %q, "runtime": %q}}`,
+		stageOf(ts).endpoint, ts.MkAbs("state"), ts.MkAbs("run"))
+	if err := os.WriteFile(ts.MkAbs("node.json"), []byte(text), 0o644); err != nil {
+		ts.Fatalf("%v", err)
+	}
+}
+
+func tenureCommand(ts *testscript.TestScript, _ bool, args []string) {
+	s := stageOf(ts)
+	res, err := s.Range(context.Background(), registry.Range{Key: s.keys.Prefix() + args[0]})
+	if err != nil || len(res.KVs) != 1 {
+		ts.Fatalf("read %s: %d keys, %v", args[0], len(res.KVs), err)
+	}
+	if s.tenure != 0 && s.tenure != res.KVs[0].CreateRevision {
+		ts.Fatalf("the tenure was %d and is %d", s.tenure, res.KVs[0].CreateRevision)
+	}
+	s.tenure = res.KVs[0].CreateRevision
 }

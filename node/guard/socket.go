@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -20,7 +21,7 @@ import (
 //
 //	{"op":"check","tenure":N}     is N this node's tenure, and fresh? Anyone may ask.
 //	{"op":"state"}                everything the guard tells of itself. Anyone may ask.
-//	{"op":"upgrade","binary":P}   become P by execve. Only root may ask.
+//	{"op":"upgrade","binary":P}   become P by execve. Only root and its own user may ask.
 type Request struct {
 	Op     string `json:"op"`
 	Tenure int64  `json:"tenure,omitempty"`
@@ -152,7 +153,8 @@ func (s *Server) upgrade(conn *net.UnixConn, binary string) error {
 	switch {
 	case err != nil:
 		return err
-	case uid != 0:
+	case uid != 0 && int(uid) != os.Getuid():
+		// Its own user could replace it by other means in any case.
 		return fmt.Errorf("only root may upgrade the guard, not uid %d", uid)
 	case s.Upgrade == nil:
 		return errors.New("this guard cannot be upgraded in place")
