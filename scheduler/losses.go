@@ -18,10 +18,10 @@ const maxAsks = 64
 
 // begin makes what this leader has seen of the nodes that of a new term: nothing.
 func (w *world) begin() {
-	for _, n := range w.nodes {
+	for _, n := range w.nodes { // order-free: each node for itself
 		n.seen, n.downSince, n.asked, n.asking = n.alive, 0, false, false
 	}
-	for name := range w.nodes {
+	for name := range w.nodes { // order-free: it fills a set
 		w.dirtyNodes[name] = true
 	}
 }

@@ -53,12 +53,13 @@ func (s *Scheduler) Preview(ctx context.Context, document []byte) (Preview, erro
 		err error
 	}
 	answers := make(chan answer, 1)
+	reply := func(p Preview, err error) { answers <- answer{p, err} } // it has room: nobody waits
 	s.o.Mail.Post(func(now units.Instant) {
 		if !s.leading {
-			answers <- answer{err: ErrNotLeading}
+			reply(Preview{}, ErrNotLeading)
 			return
 		}
-		answers <- answer{p: s.preview(doc.App, spec, now)}
+		reply(s.preview(doc.App, spec, now), nil)
 	})
 	select {
 	case <-ctx.Done():

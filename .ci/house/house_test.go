@@ -8,7 +8,10 @@ import (
 
 // steppers are all types with a Step, as folder.Type. A new shell or component adds its line; the rule
 // cannot go hollow by a signature that changed, since a line too many fails as well.
-var steppers = []string{"node.Daemon", "node/guard.Guard", "units/registry.Election", "units/registry.View"}
+var steppers = []string{
+	"dns.Syncer", "node.Daemon", "node/guard.Guard", "scheduler.Scheduler",
+	"units/registry.Committer", "units/registry.Election", "units/registry.View",
+}
 
 // statics are the programs that must run where nothing but the kernel is promised.
 var statics = []string{"cmd/nsched-exec"}

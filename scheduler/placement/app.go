@@ -43,8 +43,8 @@ func (s *State) PutApp(a App) {
 	if !known.putGenerations(a.Generations) {
 		return
 	}
-	for _, u := range known.units {
-		// What a unit takes is written in its generation. The order does not matter: sums commute.
+	for _, u := range known.units { // order-free: sums commute
+		// What a unit takes is written in its generation.
 		s.discharge(u)
 		s.recharge(known, u)
 	}
@@ -112,7 +112,7 @@ func (a *app) spec(g units.Generation) *Spec {
 func (a *app) inOrder(names []units.NodeName) []*unit {
 	if a.sorted == nil {
 		a.sorted = make([]*unit, 0, len(a.units))
-		for _, u := range a.units {
+		for _, u := range a.units { // order-free: it is sorted below
 			a.sorted = append(a.sorted, u)
 		}
 		slices.SortFunc(a.sorted, func(x, y *unit) int {

@@ -173,7 +173,7 @@ func (w *wishes) rest() []units.Slot {
 			left = append(left, units.IndexSlot(i))
 		}
 	}
-	for slot, open := range w.nodes {
+	for slot, open := range w.nodes { // order-free: it is sorted below
 		if open {
 			left = append(left, slot)
 		}

@@ -49,7 +49,7 @@ func NewState(s Snapshot) *State {
 func (s *State) inOrder() []*app {
 	if s.sorted == nil {
 		s.sorted = make([]*app, 0, len(s.apps))
-		for _, a := range s.apps {
+		for _, a := range s.apps { // order-free: it is sorted below
 			s.sorted = append(s.sorted, a)
 		}
 		slices.SortFunc(s.sorted, func(a, b *app) int { return a.id.Compare(b.id) })

@@ -30,7 +30,7 @@ func Summaries(a App, list []Unit, o Outcome) map[string]units.Summary {
 			shown[u.ID.Slot] = u
 		}
 	}
-	for slot, u := range shown {
+	for slot, u := range shown { // order-free: it fills another map
 		s := units.SlotSummary{Node: u.Node, Unit: u.ID.String(), State: units.StateAssigned}
 		if u.answered() {
 			s.State, s.Health, s.Reason = u.Status.State, u.Status.Health, u.Status.Reason

@@ -143,7 +143,7 @@ func (s *State) recharge(a *app, u *unit) {
 // assignedPorts returns the ports of an assignment; of both protocols where the app does not say which.
 func assignedPorts(spec *Spec, ports map[string]uint16) []portKey {
 	keys := make([]portKey, 0, len(ports))
-	for name, port := range ports {
+	for name, port := range ports { // order-free: the ports are taken as a set
 		i := -1
 		if spec != nil {
 			i = slices.IndexFunc(spec.ports, func(a ask) bool { return a.name == name })

@@ -97,7 +97,7 @@ func merge(object []byte, extra Extra) ([]byte, error) {
 	if err := json.Unmarshal(object, &fields); err != nil {
 		return nil, err
 	}
-	for name, inner := range extra.inner {
+	for name, inner := range extra.inner { // order-free: each is merged into its own field
 		// A map's entry that is gone, or a field that became null, takes its unknown fields with it.
 		if old, ok := fields[name]; ok && len(old) > 0 && old[0] == '{' {
 			merged, err := merge(old, inner)
@@ -107,13 +107,13 @@ func merge(object []byte, extra Extra) ([]byte, error) {
 			fields[name] = merged
 		}
 	}
-	for name, raw := range extra.fields {
+	for name, raw := range extra.fields { // order-free: it fills another map
 		if _, known := fields[name]; !known {
 			fields[name] = raw
 		}
 	}
 	// A struct leaves out empty fields, so an inner object may have to be made again.
-	for name, inner := range extra.inner {
+	for name, inner := range extra.inner { // order-free: it fills another map
 		if _, there := fields[name]; !there && inner.field {
 			merged, err := merge([]byte("{}"), inner)
 			if err != nil {

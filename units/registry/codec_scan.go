@@ -89,7 +89,7 @@ func (e *Extra) note(name string, raw []byte, s *shape) error {
 		inner, known = s.fields[name]
 	}
 	if !known {
-		for field := range s.fields {
+		for field := range s.fields { // order-free: no two fields fold to one
 			if strings.EqualFold(field, name) {
 				return fmt.Errorf("it has %s; write %q", quote(name), field)
 			}
