@@ -32,7 +32,10 @@ var arrows = []arrow{
 	{from: "node/...", to: []string{"units", "units/loop"}},
 
 	{from: "dns/diff", to: []string{"units"}},
-	{from: "dns", to: []string{"units", "units/loop", "units/registry", "dns/diff"}},
+	{from: "dns/coredns", to: []string{"units", "dns/diff"}},
+	{from: "dns/cloudflare/fake"},
+	{from: "dns/cloudflare", to: []string{"units", "dns", "dns/diff"}, tests: []string{"dns/cloudflare/fake", "units/loop", "units/loop/looptest", "units/registry"}},
+	{from: "dns", to: []string{"units", "units/loop", "units/registry", "dns/diff", "dns/coredns"}, tests: []string{"units/registry/embedded"}},
 	{from: "dns/...", to: []string{"units", "dns", "dns/diff"}},
 
 	{from: "nix/...", to: []string{"units", "nix/..."}},

@@ -3,6 +3,7 @@ package diff
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -41,9 +42,7 @@ func Desired(f Fleet) Wish {
 		}
 		w.live(l)
 	}
-	for app := range f.Unclear.Apps {
-		w.apps[app] = true
-	}
+	maps.Copy(w.apps, f.Unclear.Apps)
 	slices.SortStableFunc(w.drafts, func(a, b draft) int {
 		return cmp.Or(cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Name, b.Name))
 	})

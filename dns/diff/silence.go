@@ -1,7 +1,9 @@
 package diff
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 
 	"github.com/nsched/nsched/units"
 )
@@ -38,10 +40,10 @@ func NewSilence(f Fleet) Silence {
 			q.at[a.Unmap()] = true
 		}
 	}
-	for id, ended := range f.Ended {
-		app(id).ended = ended
+	for _, id := range slices.SortedFunc(maps.Keys(f.Ended), units.AppID.Compare) {
+		app(id).ended = f.Ended[id]
 	}
-	for id := range f.Unclear.Apps {
+	for _, id := range slices.SortedFunc(maps.Keys(f.Unclear.Apps), units.AppID.Compare) {
 		app(id)
 	}
 	for _, l := range f.Live {
