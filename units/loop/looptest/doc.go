@@ -7,6 +7,9 @@
 //
 //	Step -> Executor.Start -> Waiting -> Task.Run(fate) -> event in the mailbox -> Step
 //
+// Explore calls a test for every path of choices, so that a small model is tried whole: every order, every
+// fate, every point at which something late can land.
+//
 // Invariants: nothing happens by itself, in parallel or by the machine's clock; the same calls in the
 // same order give the same run. Tests that need freedom of order draw it from their own seed.
 //
