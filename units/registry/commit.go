@@ -206,6 +206,8 @@ func (c *Committer) Step(_ context.Context, now units.Instant) (units.Instant, e
 			return at(now, c.retryAt), nil
 		}
 		c.proclaim()
+	case c.fence.phase == fenceOpen && len(c.queue) > 0 && !now.Reached(c.retryAt):
+		return at(now, c.retryAt), nil
 	case c.fence.phase == fenceOpen:
 		for c.inFlight < c.o.InFlight && len(c.queue) > 0 {
 			t := c.pack()

@@ -427,3 +427,34 @@ func TestACommitterThatDoesNotKnowTheFenceProclaimsItself(t *testing.T) {
 		t.Fatalf("a late write was accepted: %+v", kv)
 	}
 }
+
+func TestWhatWasNotSentIsSentLaterWithoutAnyDoubt(t *testing.T) {
+	away := true
+	d := newDesk(t, registry.CommitterOptions{}, func(kv registry.KV) registry.KV {
+		return tap{kv, func(ctx context.Context, txn registry.Txn) (registry.TxnResult, error) {
+			if away {
+				return registry.TxnResult{}, fmt.Errorf("connect: %w", registry.ErrUnavailable)
+			}
+			return kv.Txn(ctx, txn)
+		}}
+	})
+	d.commit(
+		registry.Group{Tag: 1, Then: []registry.Op{put("/a", "1")}},
+		registry.Group{Tag: 2, Then: []registry.Op{put("/a", "2")}},
+	)
+	d.Settle()
+	d.Advance(time.Minute)
+	if n := len(d.sizes); n < 10 || n > 60 || len(d.results) != 0 {
+		t.Fatalf("sent %d times in a minute, results %v", n, d.results)
+	}
+	away = false
+	d.Advance(6 * time.Second)
+	for tag := 1; tag <= 2; tag++ {
+		if r := d.results[tag]; r.Outcome != registry.Committed {
+			t.Fatalf("%d: %+v", tag, r)
+		}
+	}
+	if string(d.read("/a").Value) != "2" || d.read(d.term.Key).ModRevision != d.term.ModRevision {
+		t.Fatal("written in the wrong order, or proclaimed for nothing")
+	}
+}

@@ -156,11 +156,18 @@ func (c *Committer) answered(now units.Instant, t packed, res TxnResult, err err
 	current := t.fence.term.CreateRevision == c.fence.term.CreateRevision
 	switch {
 	case err == nil && res.Succeeded:
+		c.retry.reset()
 		c.report(now, t.groups, Result{Outcome: Committed, Revision: res.Revision})
 	case err == nil:
 		c.declined(now, t, res, current)
 	case errors.Is(err, ErrNoSpace):
 		c.report(now, t.groups, Result{Outcome: Rejected, Err: err})
+	case errors.Is(err, ErrUnavailable) && current && c.fence.phase == fenceOpen:
+		// Certainly not written, and no group's fault: again, later.
+		c.queue = append(slices.Clone(t.groups), c.queue...)
+		c.retryAt = now.Boot + c.retry.next()
+	case errors.Is(err, ErrUnavailable):
+		c.report(now, t.groups, Result{Outcome: NotWritten})
 	case refused(err) && len(t.groups) > 1 && current && c.fence.phase == fenceOpen:
 		// One of them is to blame: each alone.
 		for _, p := range t.groups {
