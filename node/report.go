@@ -41,8 +41,9 @@ const (
 	endpointThere
 )
 
-// published reports whether an endpoint may be out.
-func (r *report) published() bool { return r.endpointOut != endpointAbsent }
+// published reports whether an endpoint may be out, or is about to be: one that is wanted and not written
+// yet has to be withdrawn as well, or it is written together with the unit's end.
+func (r *report) published() bool { return r.endpoint != nil || r.endpointOut != endpointAbsent }
 
 // endStored reports whether the registry is known to hold the unit's end.
 func (r *report) endStored() bool { return r.known && r.revision != 0 && r.stored.State.Terminal() }

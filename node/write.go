@@ -112,6 +112,9 @@ func (d *Daemon) part(u *unit, t *registry.Txn) (part, bool, error) {
 			return part{}, false, err
 		}
 		then = append(then, registry.Op{Kind: registry.OpPut, Key: endpointKey, Value: value, Lease: d.place.Lease})
+		if r.endpointOut == endpointAbsent {
+			r.endpointOut = endpointUnknown // until there is an answer: a stop meanwhile has something to withdraw
+		}
 	} else if r.endpointOut != endpointAbsent {
 		then = append(then, registry.Op{Kind: registry.OpDelete, Key: endpointKey})
 	}
