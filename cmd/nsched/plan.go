@@ -126,7 +126,7 @@ func (a api) plan(ctx context.Context, base string, d document) (planView, error
 	defer func() { _ = rsp.Body.Close() }()
 	switch {
 	case rsp.StatusCode == http.StatusOK:
-	case rsp.StatusCode == http.StatusServiceUnavailable:
+	case rsp.StatusCode == http.StatusServiceUnavailable, rsp.StatusCode == http.StatusMisdirectedRequest:
 		return planView{}, exit(exitUnreachable, "ask the leader at %s: %s", base, said(rsp.Body))
 	case rsp.StatusCode == http.StatusBadRequest || rsp.StatusCode == http.StatusUnprocessableEntity:
 		return planView{}, inFile(d.file, exitUsage, said(rsp.Body))

@@ -25,8 +25,9 @@ type submitView struct {
 	Name       units.AppName    `json:"name"`
 	Generation units.Generation `json:"generation"`
 	Count      int              `json:"count"`
-	// Changed says that something was written; Revision is then the registry's.
-	Changed  bool  `json:"changed"`
+	// Changed says that something was written.
+	Changed bool `json:"changed"`
+	// Revision is the app's, for --check-revision.
 	Revision int64 `json:"revision"`
 }
 
@@ -50,13 +51,13 @@ func (s *session) submitCommand() *cobra.Command {
 	}
 	c.Flags().BoolVarP(&f.detach, "detach", "d", false, "do not wait")
 	c.Flags().DurationVar(&f.placeTimeout, "place-timeout", 5*time.Second, "how long to wait for room before exit code 3; 0 is for ever")
-	c.Flags().Int64Var(&f.checkRevision, "check-revision", 0, "store only if the app's revision is this one; 0: if there is none")
+	c.Flags().Int64Var(&f.checkRevision, "check-revision", 0, "store only if the app has not changed since this revision, which plan and status tell; 0: if there is none")
 	return uses(c, "namespace")
 }
 
 func (s *session) submit(ctx context.Context, f submitFlags, files []string) error {
 	if f.check && len(files) > 1 {
-		return usage("--check-revision is the revision of one app; submit one file with it")
+		return usage("--check-revision is about one app; submit one file with it")
 	}
 	docs, err := s.readDocuments(files)
 	if err != nil {

@@ -67,9 +67,10 @@ func (in *intake) changed() error {
 	return exit(exitChanged, "%s was changed meanwhile, its revision is now %d; nothing was stored", id, in.facts.revision)
 }
 
-// revisionWanted compares the app's revision with --check-revision.
+// revisionWanted refuses an app that has changed since --check-revision, which is the app's own revision or
+// any later one of the registry, such as that of a plan.
 func (in *intake) revisionWanted() error {
-	if in.flags.check && in.facts.revision != in.flags.checkRevision {
+	if in.flags.check && in.facts.revision > in.flags.checkRevision {
 		return in.changed()
 	}
 	return nil

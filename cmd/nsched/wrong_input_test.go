@@ -132,7 +132,7 @@ var wrongInput = []wrong{
 	{name: "a path for another architecture", doc: `{"name": "hello", "paths": {"riscv64-linux": "` + string(helloPath) + `"}, "command": ["bin/hello"]}`, code: exitNotPlaced, says: "riscv64-linux"},
 	{name: "a namespace that no node admits", doc: good(`"namespace": "other"`), code: exitNotPlaced, says: "no node"},
 
-	{name: "a revision that it has not", doc: good(""), args: []string{"--check-revision", "7"}, code: exitChanged, says: "was changed meanwhile"},
+	{name: "an app that has changed since", doc: with("name", `"old"`), args: []string{"--check-revision", "1"}, code: exitChanged, says: "was changed meanwhile"},
 	{name: "an unknown flag", doc: good(""), args: []string{"--force"}, says: "--force"},
 	{name: "a flag that means nothing here", doc: good(""), args: []string{"-w"}, says: "--watch"},
 	{name: "a malformed timeout", doc: good(""), args: []string{"--timeout", "soon"}, says: "--timeout"},
@@ -152,6 +152,7 @@ func onStage(t *testing.T) *stage {
 	s.push(t, helloPath, true)
 	s.push(t, unsignedPath, false)
 	s.push(t, halfPath, true, absentPath)
+	putValue(t, s, s.keys.App(units.AppID{Namespace: "default", Name: "old"}), units.Intent{Generation: 1, Count: 1})
 	putValue(t, s, s.keys.Name("taken.example.org"), units.Claim{App: units.AppID{Namespace: "default", Name: "other"}})
 	return s
 }
