@@ -56,7 +56,7 @@ func (d *Daemon) add(u *unit) {
 	at, _ := slices.BinarySearchFunc(d.order, id, units.UnitID.Compare)
 	d.order = slices.Insert(d.order, at, id)
 	u.report.known = true
-	u.report.endpointOut = endpointAbsent
+	u.report.endpointOut, u.report.toldEndpoint = endpointAbsent, endpointAbsent
 }
 
 // cluster is where the view of the cluster's identity and clock is applied.

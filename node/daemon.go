@@ -60,6 +60,8 @@ type Daemon struct {
 	regressed       bool
 	cluster         units.Cluster
 	clock           units.Clock
+	time            registry.ClusterTime
+	events          *registry.Events
 	startedAt       time.Duration
 	contact         time.Time
 	keepAt          time.Duration
@@ -128,6 +130,12 @@ func New(o Options) (*Daemon, error) {
 	if err != nil {
 		return nil, fmt.Errorf("view the cluster: %w", err)
 	}
+	d.events, err = registry.NewEvents(registry.EventsOptions{
+		KV: o.KV, Exec: o.Executor, Keys: o.Keys, Writer: "node." + string(o.Node), Time: &d.time, Log: o.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
 	d.tellAll(units.Instant{})
 	return d, nil
 }
@@ -148,6 +156,9 @@ func (d *Daemon) Step(ctx context.Context, now units.Instant) (units.Instant, er
 		return units.Instant{}, fmt.Errorf("view the cluster: %w", err)
 	}
 	next = loop.Earliest(next, about)
+	if d.clock.N != 0 {
+		d.time.Observe(now, d.clock)
+	}
 	for _, component := range []func(units.Instant) units.Instant{
 		d.askGuard, d.register, d.observe, d.keepContact, d.clean, d.sweep,
 	} {
@@ -159,6 +170,11 @@ func (d *Daemon) Step(ctx context.Context, now units.Instant) (units.Instant, er
 		}
 	}
 	next = loop.Earliest(next, d.write(now))
+	told, err := d.events.Step(ctx, now)
+	if err != nil {
+		return units.Instant{}, fmt.Errorf("tell what happened: %w", err)
+	}
+	next = loop.Earliest(next, told)
 	d.tellAll(now)
 	return next, nil
 }

@@ -42,17 +42,19 @@ func (d *Daemon) askGuard(now units.Instant) units.Instant {
 	d.guardAt = now.Boot + guardEvery
 	loop.Go(d.o.Executor, "guard", string(d.o.Node), func(ctx context.Context) (guard.State, error) {
 		return d.o.Guard.State(ctx)
-	}, func(_ units.Instant, s guard.State, err error) {
+	}, func(now units.Instant, s guard.State, err error) {
 		d.asking = false
 		d.guardErr = err
 		if err != nil {
 			return
 		}
+		d.tenureEvents(now, s)
 		if s.Lease != d.place.Lease {
 			// The keys of another lease went with it, in one revision with the tenure.
 			for _, id := range d.order {
 				if r := &d.units[id].report; r.outLease != s.Lease && r.outLease != 0 {
 					r.endpointOut, r.outLease = endpointAbsent, 0
+					r.toldEndpoint = endpointAbsent
 				}
 			}
 		}

@@ -16,14 +16,17 @@ type report struct {
 	endpoint *units.Endpoint // wanted; nil is none
 	note     units.Reason    // why something about the unit could not be read
 
-	stored      units.Status // the last one known to be written
-	revision    int64        // the mod revision of the status key; 0 is absent
-	known       bool         // revision is known
-	endpointOut endpointState
-	outLease    registry.LeaseID // that the endpoint hangs on
-	force       bool             // write whatever it is, so that a late write is refused
-	inFlight    bool
-	gone        bool // the status is to be deleted
+	stored units.Status // the last one known to be written
+	told   units.Status // the last one that events told of
+	// toldEndpoint is what events last told of the endpoint; unknown is nothing in this life of the daemon.
+	toldEndpoint endpointState
+	revision     int64 // the mod revision of the status key; 0 is absent
+	known        bool  // revision is known
+	endpointOut  endpointState
+	outLease     registry.LeaseID // that the endpoint hangs on
+	force        bool             // write whatever it is, so that a late write is refused
+	inFlight     bool
+	gone         bool // the status is to be deleted
 
 	tokens float64 // of the writes that the unit may still make
 	filled time.Duration
@@ -34,11 +37,13 @@ type report struct {
 // endpointState is what is known of the endpoint's key.
 type endpointState int
 
-// The states: a daemon that has just started does not know.
+// The states. A daemon that has just started does not know what an earlier one left, and leaves it alone
+// until it has something to say about it.
 const (
-	endpointUnknown endpointState = iota
+	endpointUnknown endpointState = iota // a write of it may have been applied
 	endpointAbsent
 	endpointThere
+	endpointAdopted
 )
 
 // published reports whether an endpoint may be out, or is about to be: one that is wanted and not written
@@ -56,7 +61,19 @@ func (r *report) dirty() bool {
 	return r.force || r.gone || !sameStatus(r.want, r.stored) || r.endpointDirty()
 }
 
+// leave reports whether the endpoint is as an earlier daemon left it, and stays so: a unit goes on serving
+// while the daemon that was restarted makes up its mind.
+func (r *report) leave() bool {
+	return r.endpointOut == endpointAdopted && r.endpoint == nil && r.withdrawAsked == 0 && !r.gone
+}
+
 func (r *report) endpointDirty() bool {
+	switch {
+	case r.leave():
+		return false
+	case r.endpointOut == endpointAdopted:
+		return true
+	}
 	return r.endpointOut == endpointUnknown || (r.endpoint != nil) != (r.endpointOut == endpointThere)
 }
 
@@ -120,6 +137,9 @@ func (d *Daemon) tell(u *unit, v converge.Verdict, now units.Instant) {
 		s.HealthyForMs = u.healthyFor.Milliseconds()
 	}
 	r.want, r.wantSet = s, true
+	if up && r.leave() && d.confirmed {
+		d.publish(u) // what an earlier daemon left may be on a lease that has ended
+	}
 }
 
 // explain words what a verdict only has a code for.

@@ -42,7 +42,7 @@ func (d *Daemon) load() {
 				u := &unit{rec: rec, saved: true, assigned: true}
 				d.add(u)
 				// Whether an earlier life published the unit is not known.
-				u.report.endpointOut = endpointUnknown
+				u.report.endpointOut, u.report.toldEndpoint = endpointAdopted, endpointUnknown
 			}
 		}
 	})

@@ -30,6 +30,7 @@ type part struct {
 	status    units.Status
 	gone      bool
 	published bool
+	left      bool // the endpoint is not touched
 }
 
 // write sends the next batch of reports when there is one and it may be sent.
@@ -95,7 +96,7 @@ func (d *Daemon) collect(now units.Instant) (batch, units.Instant) {
 func (d *Daemon) part(u *unit, t *registry.Txn) (part, bool, error) {
 	r := &u.report
 	statusKey, endpointKey := d.o.Keys.Status(d.o.Node, u.rec.ID), d.o.Keys.Endpoint(d.o.Node, u.rec.ID)
-	p := part{u: u, status: r.want, gone: r.gone, published: r.endpoint != nil && !r.gone}
+	p := part{u: u, status: r.want, gone: r.gone, published: r.endpoint != nil && !r.gone, left: r.leave()}
 	then := make([]registry.Op, 0, 2)
 	if r.gone {
 		then = append(then, registry.Op{Kind: registry.OpDelete, Key: statusKey})
@@ -115,7 +116,7 @@ func (d *Daemon) part(u *unit, t *registry.Txn) (part, bool, error) {
 		if r.endpointOut == endpointAbsent {
 			r.endpointOut = endpointUnknown // until there is an answer: a stop meanwhile has something to withdraw
 		}
-	} else if r.endpointOut != endpointAbsent {
+	} else if r.endpointOut != endpointAbsent && !p.left {
 		then = append(then, registry.Op{Kind: registry.OpDelete, Key: endpointKey})
 	}
 	t.If = append(t.If, registry.Compare{Key: statusKey, Target: registry.ModRevision, Number: r.revision})
@@ -147,7 +148,7 @@ func (d *Daemon) written(b batch, now units.Instant, t registry.TxnResult, err e
 		d.writeAt = now.Boot + writeAgain
 		for _, p := range b.parts {
 			p.u.report.force = true
-			if !errors.Is(err, registry.ErrLeaseNotFound) {
+			if !errors.Is(err, registry.ErrLeaseNotFound) && !p.left {
 				p.u.report.endpointOut = endpointUnknown
 			}
 		}
@@ -164,12 +165,16 @@ func (d *Daemon) stored(p part, lease registry.LeaseID, revision int64, now unit
 		d.drop(p.u)
 		return
 	}
+	d.statusEvents(now, p.u.rec.ID, r.told, p.status)
+	r.told = p.status
 	r.stored, r.revision, r.force = p.status, revision, false
 	if p.published {
+		d.endpointEvents(now, p.u, endpointThere)
 		r.endpointOut, r.outLease = endpointThere, lease
 		return
 	}
-	if r.endpointOut != endpointAbsent {
+	if r.endpointOut != endpointAbsent && !p.left {
+		d.endpointEvents(now, p.u, endpointAbsent)
 		r.endpointOut = endpointAbsent
 		r.withdrawn = now.Boot
 	}
@@ -177,6 +182,7 @@ func (d *Daemon) stored(p part, lease registry.LeaseID, revision int64, now unit
 
 // seen takes over what a read of the status key found.
 func (r *report) seen(kvs []registry.KeyValue) {
+	unsure := r.force // one of our own may be what is there
 	r.known, r.force = true, true
 	r.revision, r.stored = 0, units.Status{}
 	if len(kvs) == 0 {
@@ -185,5 +191,11 @@ func (r *report) seen(kvs []registry.KeyValue) {
 	r.revision = kvs[0].ModRevision
 	if s, _, err := registry.Decode[units.Status](kvs[0].Key, kvs[0].Value); err == nil {
 		r.stored = s
+		if r.told.State == "" && !unsure {
+			r.told = s
+			if s.State.Up() {
+				r.toldEndpoint = endpointThere
+			}
+		}
 	}
 }

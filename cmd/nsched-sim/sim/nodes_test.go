@@ -140,6 +140,43 @@ func TestAMissingAssignmentStopsNothing(t *testing.T) {
 	}
 }
 
+// A daemon that was restarted used to take every endpoint away until it had checked for itself, and clients
+// found nobody for as long.
+func TestADaemonThatRestartsLeavesTheEndpointsOut(t *testing.T) {
+	w := nodeWorld(t, 1, 1)
+	n := w.Nodes()[0]
+	if err := w.Run(5 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	assign(t, w, n, 0, units.DesiredRun)
+	if err := w.Run(10 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	key := Keys.Endpoint("n1", helloUnit(0))
+	there := func() bool {
+		r, err := w.Etcd.Range(t.Context(), rangeOf(key))
+		return err == nil && len(r.KVs) == 1
+	}
+	w.Always("the endpoint stays out", func(*World) error {
+		if !there() {
+			return fmt.Errorf("%s is gone", key)
+		}
+		return nil
+	})
+	for i := range 20 {
+		w.After(time.Duration(i)*3*time.Second+w.Uniform(0, time.Second), func() {
+			n.Daemon.Kill()
+			n.Daemon.Start()
+		})
+	}
+	if err := w.Run(90 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if s, _ := statusOf(t, w, n, 0); s.State != units.StateHealthy {
+		t.Fatalf("status %+v", s)
+	}
+}
+
 // TestNodesSurviveEveryMixOfFaults assigns units by hand to nodes that are then hit by everything, and
 // expects: what should run runs at the end, and no node ever stopped a unit that nobody told it to stop.
 func TestNodesSurviveEveryMixOfFaults(t *testing.T) {
