@@ -103,9 +103,10 @@ func (Journalctl) Read(ctx context.Context, q LogQuery, each func(LogLine) error
 	defer cancel()
 	args := []string{
 		"--output=json", "--no-pager", "--all", "--quiet",
-		// --follow would imply the present boot, by an id that is another one inside the daemon's sandbox when
-		// the machine is a container: then there is never a line. A log also goes on over a reboot.
-		"--boot=all",
+		// Without it --follow implies the present boot, by an id that is another one inside the daemon's sandbox
+		// when the machine is a container: then there is never a line. A log also goes on over a reboot. No
+		// journal of another machine has a unit of this id.
+		"--merge",
 		"--output-fields=MESSAGE,_PID,PRIORITY", "--unit=" + q.Unit.ServiceName(),
 	}
 	if q.Lines > 0 {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -60,7 +61,9 @@ func TestLogsComeFromTheJournalAndFollow(t *testing.T) {
 	n := s.node(t, "n1")
 	r := s.cast(t, n, s.actorApp("chronicler"))
 	r.reaches(units.StateHealthy)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, n.URL("/v1/logs?follow=true&unit="+r.id.String()), nil)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.URL("/v1/logs?follow=true&unit="+r.id.String()), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,11 +35,11 @@ func TestAUnitThatCannotRunFailsWithTheTrueReason(t *testing.T) {
 		},
 		{
 			"a path that nobody signed", plain("unsigned").with("path", unsigned).with("cache", document{"url": s.CacheURL("unsigned")}),
-			units.ReasonBadSignature, unsigned, units.ResultNotStarted,
+			units.ReasonBadSignature, "-unsigned", units.ResultNotStarted,
 		},
 		{
 			"a path signed with a key that the node does not trust", plain("foreign").with("path", foreign).with("cache", document{"url": s.CacheURL("foreign")}),
-			units.ReasonBadSignature, foreign, units.ResultNotStarted,
+			units.ReasonBadSignature, "-foreign", units.ResultNotStarted,
 		},
 		{
 			"an app that brings its own key along", plain("smuggler").with("path", foreign).with("cache", document{"url": s.CacheURL("foreign"), "publicKeys": list{foreignKey}}),
