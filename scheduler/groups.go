@@ -30,8 +30,7 @@ func (s *Scheduler) groups(actions []placement.Action) []registry.Group {
 			continue
 		}
 		if at, ok := joined[a.Group]; ok && a.Group != 0 {
-			groups[at].If = append(groups[at].If, g.If...)
-			groups[at].Then = append(groups[at].Then, g.Then...)
+			join(&groups[at], g)
 			continue
 		}
 		if a.Group != 0 {
@@ -60,6 +59,7 @@ func (s *Scheduler) group(a placement.Action) (registry.Group, error) {
 	if err != nil {
 		return g, err
 	}
+	g.Tag = decisionEvents(a)
 	if a.Kind == placement.KindEvict {
 		// The node is still lost, and still the one that was lost. A placement compares neither: it names
 		// its tenure, and one that came too late for it is replaced by the next plan.

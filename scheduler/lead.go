@@ -29,6 +29,8 @@ func (s *Scheduler) lead(ctx context.Context, now units.Instant) (units.Instant,
 	if s.view.Revision() >= term.Since && !s.leading {
 		s.leading, s.leadingSince, s.replan = true, now.Boot, true
 		s.world.begin()
+		s.losses, s.judged = placement.Losses{}, false
+		s.events.Add(now, units.Event{Type: units.EventTermBegan, Reason: units.Reason{Message: s.o.Self.Name + " leads"}})
 		for id := range s.world.apps { // order-free: it fills a set
 			s.stale[id] = true
 		}
@@ -50,6 +52,7 @@ func (s *Scheduler) follow(now units.Instant) {
 		s.o.Logger.Info().Int64("term", s.term.CreateRevision).Msg("scheduler leads no more")
 	}
 	s.leading = false
+	s.names.Rest()
 	if s.committer.Term() != 0 && !s.committer.Fenced() {
 		s.committer.End(now)
 	}
@@ -68,6 +71,7 @@ func (s *Scheduler) work(now units.Instant) units.Instant {
 		return units.Instant{}
 	}
 	next := s.judge(now)
+	s.names.Lead(now, s.losses.Frozen)
 	groups := s.housekeep(now)
 	groups = append(groups, s.recordLosses()...)
 	nowMs, timed := s.time.NowMs(now)
@@ -78,6 +82,7 @@ func (s *Scheduler) work(now units.Instant) units.Instant {
 		next = loop.Earliest(next, wake)
 		told, due := s.summaries(now)
 		groups = append(groups, told...)
+		groups = append(groups, s.names.Writes(now)...)
 		next = loop.Earliest(next, due)
 	}
 	next = loop.Earliest(next, s.wish(now, s.clockAt))
@@ -134,11 +139,14 @@ func (s *Scheduler) wake(now units.Instant, nowMs int64) units.Instant {
 }
 
 // done is told what became of the groups.
-func (s *Scheduler) done(_ units.Instant, results []registry.Result) {
+func (s *Scheduler) done(now units.Instant, results []registry.Result) {
 	for _, r := range results {
 		switch r.Outcome {
 		case registry.Committed:
 			s.committed = max(s.committed, r.Revision)
+			for _, e := range tagged(r.Tag) {
+				s.events.Add(now, e)
+			}
 			continue
 		case registry.Rejected:
 			s.o.Logger.Error().Err(r.Err).Msg("etcd rejected a write")

@@ -48,7 +48,12 @@ func (s *Scheduler) judge(now units.Instant) units.Instant {
 	}
 	leases := s.o.Leases
 	leases.TermAge = now.Boot - s.leadingSince
+	before := s.losses
 	s.losses = placement.Lost(sightings, leases)
+	if s.judged {
+		s.lossEvents(now, before, s.losses)
+	}
+	s.judged = true
 	s.judgeAt = 0
 	if s.losses.Again > 0 {
 		s.judgeAt = now.Boot + s.losses.Again

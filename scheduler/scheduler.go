@@ -23,6 +23,10 @@ type Options struct {
 	Keys      registry.Keys
 	KV        registry.KV
 
+	// Names makes the part that keeps the names, which hands its slow work to the executor given; nil is
+	// none.
+	Names func(x loop.Executor) (Names, error)
+
 	Policy placement.Policy
 	Leases placement.Leases
 	// LeaderTTL is that of the leader's lease: 5 s.
@@ -40,8 +44,10 @@ type Scheduler struct {
 	election  *registry.Election
 	view      *registry.View
 	world     *world
+	names     Names
 	committer *registry.Committer
 	time      registry.ClusterTime
+	events    *registry.Events
 
 	term         registry.Term
 	leading      bool // with a view that is as far as the term needs
@@ -50,6 +56,7 @@ type Scheduler struct {
 	state     *placement.State
 	outcome   placement.Outcome
 	losses    placement.Losses
+	judged    bool          // in this term
 	judgeAt   time.Duration // boot time; 0 is never
 	replan    bool
 	wakeMs    int64 // cluster time at which time alone makes another plan; 0 is never
@@ -76,9 +83,15 @@ func New(o Options) (*Scheduler, error) {
 	for _, kind := range viewed {
 		prefixes = append(prefixes, o.Keys.Under(kind))
 	}
+	s.names = noNames{}
 	var err error
+	if o.Names != nil {
+		if s.names, err = o.Names(o.Executor); err != nil {
+			return nil, fmt.Errorf("keep names: %w", err)
+		}
+	}
 	s.view, err = registry.NewView(registry.ViewOptions{
-		KV: o.KV, Exec: o.Executor, Mail: o.Mail, Sink: s.world, Rand: o.Rand, Log: o.Logger,
+		KV: o.KV, Exec: o.Executor, Mail: o.Mail, Sink: sinks{s.world, s.names}, Rand: o.Rand, Log: o.Logger,
 		Prefixes: prefixes, Keys: []string{o.Keys.Cluster(), o.Keys.Clock()}, Cover: o.Keys.Prefix(),
 	})
 	if err != nil {
@@ -93,6 +106,12 @@ func New(o Options) (*Scheduler, error) {
 	s.committer = registry.NewCommitter(registry.CommitterOptions{
 		KV: o.KV, Exec: o.Executor, Done: s.done, Rand: o.Rand, Log: o.Logger,
 	})
+	s.events, err = registry.NewEvents(registry.EventsOptions{
+		KV: o.KV, Exec: o.Executor, Keys: o.Keys, Writer: "scheduler." + o.Self.Name, Time: &s.time, Log: o.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
 	s.tell(units.Instant{})
 	return s, nil
 }
@@ -125,6 +144,12 @@ func (s *Scheduler) Step(ctx context.Context, now units.Instant) (units.Instant,
 		return units.Instant{}, fmt.Errorf("lead: %w", err)
 	}
 	next = loop.Earliest(next, led)
+	s.badKeyEvents(now)
+	told, err := s.events.Step(ctx, now)
+	if err != nil {
+		return units.Instant{}, fmt.Errorf("tell what happened: %w", err)
+	}
+	next = loop.Earliest(next, told)
 	s.tell(now)
 	return next, nil
 }

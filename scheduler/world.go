@@ -26,15 +26,12 @@ type world struct {
 	nodes     map[units.NodeName]*nodeFacts
 	apps      map[units.AppID]*appFacts
 	units     map[unitKey]*placement.Unit
-	names     map[string]units.AppID
-	endpoints map[unitKey]units.Endpoint
-	records   map[string]registry.KeyValue // skydns/
 	bad       map[string]string
+	newlyBad  []string // since the last pass
 
 	dirtyNodes map[units.NodeName]bool
 	dirtyApps  map[units.AppID]bool
 	dirtyUnits map[unitKey]bool
-	dnsDirty   bool
 }
 
 // held is a value with the revision of its key; 0 when there is none.
@@ -65,14 +62,13 @@ func newWorld(keys registry.Keys, log zerolog.Logger) *world {
 	return &world{
 		keys: keys, log: log,
 		nodes: map[units.NodeName]*nodeFacts{}, apps: map[units.AppID]*appFacts{},
-		units: map[unitKey]*placement.Unit{}, names: map[string]units.AppID{},
-		endpoints: map[unitKey]units.Endpoint{}, records: map[string]registry.KeyValue{}, bad: map[string]string{},
+		units: map[unitKey]*placement.Unit{}, bad: map[string]string{},
 		dirtyNodes: map[units.NodeName]bool{}, dirtyApps: map[units.AppID]bool{}, dirtyUnits: map[unitKey]bool{},
 	}
 }
 
-// viewed are the kinds of keys that a scheduler holds. Events, audit records and closures' contents are
-// read when they are wanted.
+// viewed are the kinds of keys that a scheduler and its names look at. Events, audit records and
+// closures' contents are read when they are wanted.
 var viewed = []registry.Kind{
 	registry.KindApp, registry.KindGeneration, registry.KindRollout, registry.KindSlots, registry.KindSummary,
 	registry.KindUnit, registry.KindStatus, registry.KindNode, registry.KindAlive, registry.KindAgent,
@@ -99,6 +95,9 @@ func (w *world) note(key string, err error) {
 		delete(w.bad, key)
 		return
 	}
+	if _, known := w.bad[key]; !known {
+		w.newlyBad = append(w.newlyBad, key)
+	}
 	w.bad[key] = err.Error()
 	w.log.Warn().Err(err).Msg("a key cannot be read and changes nothing")
 }
@@ -118,23 +117,9 @@ func (w *world) change(key registry.Key, c registry.Change) error {
 		if key.Kind != registry.KindSummary {
 			w.dirtyApps[key.App] = true
 		}
-		if key.Kind == registry.KindApp || key.Kind == registry.KindGeneration {
-			w.dnsDirty = true
-		}
 		return w.app(key.App).change(key, c)
 	case registry.KindUnit, registry.KindStatus:
 		return w.unit(unitKey{key.Node, key.Unit}, key.Kind, c)
-	case registry.KindEndpoint:
-		return w.endpoint(unitKey{key.Node, key.Unit}, c)
-	case registry.KindName:
-		return nil
-	case registry.KindSkyDNS:
-		w.dnsDirty = true
-		if c.Deleted {
-			delete(w.records, c.Key)
-		} else {
-			w.records[c.Key] = c.KeyValue
-		}
 	}
 	return nil
 }
@@ -195,19 +180,6 @@ func (w *world) unitsOf(id units.AppID) []placement.Unit {
 		list = append(list, *w.units[k])
 	}
 	return list
-}
-
-func (w *world) endpoint(k unitKey, c registry.Change) error {
-	w.dnsDirty = true
-	if c.Deleted {
-		delete(w.endpoints, k)
-		return nil
-	}
-	e, _, err := registry.Decode[units.Endpoint](c.Key, c.Value)
-	if err == nil {
-		w.endpoints[k] = e
-	}
-	return err
 }
 
 // feed hands to placement what has changed since the last time, and returns the apps it was about.
