@@ -125,3 +125,16 @@ func (w *Witness) Close() {
 	w.mu.Unlock()
 	w.wait.Wait()
 }
+
+// Count counts the lives that are as wanted.
+func (w *Witness) Count(wanted func(Life) bool) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, l := range w.lives {
+		if wanted(l) {
+			n++
+		}
+	}
+	return n
+}

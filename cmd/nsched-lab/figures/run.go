@@ -1,0 +1,132 @@
+package figures
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/nsched/nsched/cmd/nsched-lab/cluster"
+)
+
+// Options say what is measured.
+type Options struct {
+	Programs cluster.Programs
+	// Dir is where samples are kept.
+	Dir string
+	// Groups are measured one after the other, each in a lab of its own.
+	Groups []string
+	N      int
+	// Add keeps the samples of earlier runs; otherwise a figure is begun anew.
+	Add bool
+	// Logger tells each sample as it is taken.
+	Logger zerolog.Logger
+}
+
+// ErrGroup: there is no such group of figures.
+var ErrGroup = errors.New("no such group of figures")
+
+// measurements take the samples of a group. Each hands what it finds to the recorder as it goes.
+var measurements = map[string]struct {
+	nodes   int
+	measure func(*stage, context.Context, *recorder) error
+}{
+	GroupSubmit: {3, (*stage).submits},
+	GroupLeader: {2, (*stage).leaders},
+	GroupDaemon: {2, (*stage).daemons},
+	GroupIdle:   {3, (*stage).idles},
+	GroupLoss:   {4, (*stage).losses},
+	GroupOutage: {3, (*stage).outages},
+}
+
+// Measure takes samples. What was taken before it fails, or is interrupted, is kept: the files are written
+// after each sample.
+func Measure(ctx context.Context, o Options) error {
+	for _, group := range o.Groups {
+		if !slices.Contains(Groups(), group) {
+			return fmt.Errorf("measure %q: %w", group, ErrGroup)
+		}
+	}
+	for _, group := range o.Groups {
+		if err := measure(ctx, o, group); err != nil {
+			return fmt.Errorf("measure %s: %w", group, err)
+		}
+	}
+	return nil
+}
+
+func measure(ctx context.Context, o Options, group string) (err error) {
+	rec, err := newRecorder(ctx, o, group)
+	if err != nil {
+		return err
+	}
+	m := measurements[group]
+	s, err := openStage(ctx, o, m.nodes)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil && ctx.Err() == nil {
+			dump, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+			defer cancel()
+			s.dump(dump, o.Dir)
+		}
+		err = errors.Join(err, s.close())
+	}()
+	return m.measure(s, ctx, rec)
+}
+
+// recorder writes the samples of one run of a group.
+type recorder struct {
+	n       int
+	dir     string
+	log     zerolog.Logger
+	samples map[string]*Samples
+}
+
+func newRecorder(ctx context.Context, o Options, group string) (*recorder, error) {
+	r := &recorder{n: o.N, dir: o.Dir, log: o.Logger, samples: map[string]*Samples{}}
+	begun := Run{
+		Date: time.Now().UTC().Truncate(time.Second), Commit: commit(ctx, o.Programs.Root), Machine: describe(),
+		LoadBefore: load(), Path: "lab",
+	}
+	for _, f := range All() {
+		if f.Group != group {
+			continue
+		}
+		s, err := Load(o.Dir, f)
+		if err != nil {
+			return nil, err
+		}
+		if !o.Add {
+			s.Runs = nil
+		}
+		s.Runs = append(s.Runs, begun)
+		r.samples[f.Name] = &s
+	}
+	return r, nil
+}
+
+// add keeps one value.
+func (r *recorder) add(figure string, value float64) error {
+	s := r.samples[figure]
+	run := &s.Runs[len(s.Runs)-1]
+	run.Values = append(run.Values, value)
+	run.LoadAfter = load()
+	r.log.Info().Str("figure", figure).Int("n", len(run.Values)).Str("value", s.Unit.text(value)).Str("load", run.LoadAfter).Msg("sample taken")
+	return s.Save(r.dir)
+}
+
+// took keeps a time.
+func (r *recorder) took(figure string, d time.Duration) error {
+	return r.add(figure, float64(d.Microseconds())/1000)
+}
+
+// under says in what circumstances a figure is taken.
+func (r *recorder) under(figure, conditions string) {
+	s := r.samples[figure]
+	s.Runs[len(s.Runs)-1].Conditions = conditions
+}
