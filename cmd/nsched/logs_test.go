@@ -166,6 +166,49 @@ func TestFollowedLogsGoOnWithUnitsThatComeLater(t *testing.T) {
 	}
 }
 
+// planJSON is what programs read of a plan.
+const planJSON = `[
+  {
+    "app": "default/hello",
+    "revision": 9,
+    "generation": 2,
+    "count": 2,
+    "unchanged": false,
+    "changes": [
+      {
+        "path": "env.A",
+        "old": "\"1\"",
+        "new": "\"2\""
+      }
+    ],
+    "place": [
+      {
+        "unit": "default.hello.0.2.2",
+        "node": "n1"
+      }
+    ],
+    "stop": [
+      {
+        "unit": "default.hello.0.1.1",
+        "node": "n1",
+        "reason": {
+          "code": "replaced"
+        }
+      }
+    ],
+    "unplaced": [
+      {
+        "slot": "1",
+        "reason": {
+          "code": "no-node",
+          "message": "no node is registered"
+        }
+      }
+    ]
+  }
+]
+`
+
 func TestPlanAsksTheLeader(t *testing.T) {
 	s := onStage(t)
 	if got := nsched(t, good(""), "plan", "-"); got.code != exitUnreachable || !strings.Contains(got.errs, "no scheduler leads") {
@@ -200,6 +243,10 @@ func TestPlanAsksTheLeader(t *testing.T) {
   no room for slot 1: no-node: no node is registered
 `
 	if diff := cmp.Diff(want, got.out); diff != "" || got.code != exitChanges {
+		t.Errorf("code %d, %s\n(-want +got)\n%s", got.code, got.errs, diff)
+	}
+	got = nsched(t, good(""), "plan", "-", "-o", "json")
+	if diff := cmp.Diff(planJSON, got.out); diff != "" || got.code != exitOK {
 		t.Errorf("code %d, %s\n(-want +got)\n%s", got.code, got.errs, diff)
 	}
 	answer = `{"revision": 9, "generation": 1, "count": 2, "unchanged": true}`

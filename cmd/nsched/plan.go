@@ -153,7 +153,12 @@ func (v planView) text() string {
 	} else {
 		say("%s: generation %d, count %d", v.App, v.Generation, v.Count)
 	}
-	for _, c := range v.Changes {
+	changes := v.Changes
+	if v.Generation == 1 && !v.Unchanged {
+		say("  it is new")
+		changes = nil // all of it is
+	}
+	for _, c := range changes {
 		switch {
 		case c.Old == "":
 			say("  + %s: %s", c.Path, c.New)

@@ -72,7 +72,7 @@ func (s *session) awaitStop(ctx context.Context, c cluster, v submitView) error 
 				continue
 			}
 			left++
-			board.line(u.Unit, plainLine(strings.Join([]string{unitName(u.unit), string(u.Node), string(u.State), u.Reason.String()}, "  ")))
+			board.line(u.Unit, strings.TrimRight(plainLine(strings.Join([]string{unitName(u.unit), string(u.Node), string(u.State), u.Reason.String()}, "  ")), " "))
 		}
 		board.flush()
 		return left == 0 && snapshot.Revision() >= v.Revision, nil

@@ -62,8 +62,29 @@ func (s *session) await(ctx context.Context, c cluster, placeTimeout time.Durati
 	}
 	if err == nil && !s.structured() {
 		_, _ = fmt.Fprintf(s.out, "%s: generation %d is up after %s\n", id, want.Generation, time.Since(a.begun).Round(time.Millisecond))
+		return s.showEndpoints(ctx, c, want)
 	}
 	return err
+}
+
+// endpointsShown is how many units at most have their addresses shown after a submit.
+const endpointsShown = 10
+
+// showEndpoints tells where the units are reached.
+func (s *session) showEndpoints(ctx context.Context, c cluster, want submitView) error {
+	if want.Count > endpointsShown {
+		return nil
+	}
+	snapshot, err := c.read(ctx, scope{prefixes: []string{c.keys.Under(registry.KindEndpoint, string(want.Namespace))}})
+	if err != nil {
+		return err
+	}
+	for _, u := range c.units(snapshot) {
+		if u.unit.AppID() == want.id() && len(u.Ports) > 0 {
+			_, _ = fmt.Fprintf(s.out, "  %s on %s: %s\n", unitName(u.unit), u.Node, plainLine(u.where()))
+		}
+	}
+	return nil
 }
 
 // judge decides whether the wait is over.
@@ -198,7 +219,7 @@ func (a *awaiting) show(f *appFacts) {
 		if !slot.Reason.IsZero() {
 			text += "\t" + slot.Reason.String()
 		}
-		a.board.line(string(name), plainLine(strings.ReplaceAll(text, "\t", "  ")))
+		a.board.line(string(name), strings.TrimRight(plainLine(strings.ReplaceAll(text, "\t", "  ")), " "))
 	}
 	a.board.flush()
 }
