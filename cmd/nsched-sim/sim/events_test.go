@@ -87,3 +87,32 @@ func TestAnOrphanIsToldOnce(t *testing.T) {
 		t.Fatalf("told %d times: %v", told, eventsOf(t, w, "node.n1"))
 	}
 }
+
+func TestTheLeaderTellsWhatItDecidedAndWhoIsLost(t *testing.T) {
+	c := NewCluster(t.Context(), 1, NewTrace(nil), Size{Nodes: 3, Schedulers: 2})
+	c.After(5*time.Second, func() { c.Operator.Submit(App(0), 3, 100) })
+	c.After(20*time.Second, func() { c.Nodes()[0].PowerOff() })
+	c.After(60*time.Second, func() { c.Nodes()[0].PowerOn() })
+	c.After(80*time.Second, func() { hand(t, c.World, Keys.App(App(1)), map[string]any{"count": "many"}) })
+	c.After(90*time.Second, func() { c.Operator.Stop(App(0)) })
+	if err := c.Run(2 * time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]int{}
+	for _, s := range c.Schedulers() {
+		for _, what := range eventsOf(t, c.World, "scheduler."+s.Host().Name) {
+			told[what]++
+		}
+	}
+	for what, least := range map[string]int{
+		units.EventTermBegan: 1, units.EventUnitPlaced: 4, units.EventUnitEvicted: 1, units.EventUnitDismissed: 3,
+		units.EventNodeLost: 1, units.EventNodeReady: 1, units.EventBadKey: 1,
+	} {
+		if told[what] < least {
+			t.Errorf("%s was told %d times, want %d", what, told[what], least)
+		}
+	}
+	if told[units.EventBadKey] != 1 || told[units.EventTermBegan] != 1 {
+		t.Errorf("%v", told)
+	}
+}

@@ -111,7 +111,8 @@ func (m *Watchman) wrote(p *Process, t registry.Txn, r registry.TxnResult) {
 		return
 	}
 	for _, op := range t.Then {
-		if op.Kind == registry.OpRange || strings.HasPrefix(op.Key, Keys.Under(registry.KindLeader)) {
+		if op.Kind == registry.OpRange || strings.HasPrefix(op.Key, Keys.Under(registry.KindLeader)) ||
+			strings.HasPrefix(op.Key, Keys.Under(registry.KindEvent)) { // its own, which decide nothing
 			continue
 		}
 		first, ok := m.leader()
