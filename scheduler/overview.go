@@ -68,8 +68,8 @@ func (s *Scheduler) tell(now units.Instant) {
 	case view.Age > recentView:
 		o.Problems = append(o.Problems, "etcd does not answer")
 	}
-	if s.world.regressed {
-		o.Problems = append(o.Problems, "etcd went back in time; nothing is decided until an operator acknowledges it")
+	if held := s.continuity.Held(); held != "" {
+		o.Problems = append(o.Problems, "nothing is decided: "+held)
 	}
 	if drift, alarm := s.time.Adrift(); s.leading && alarm {
 		o.Problems = append(o.Problems, fmt.Sprintf("cluster time and this machine's clock are %v apart; correct the clock", drift))

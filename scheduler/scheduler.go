@@ -32,7 +32,9 @@ type Options struct {
 	// LeaderTTL is that of the leader's lease: 5 s.
 	LeaderTTL time.Duration
 	Rand      *rand.Rand // jitters back-offs
-	Logger    zerolog.Logger
+	// Seen keeps over a reboot how far the cluster was seen; nil keeps nothing.
+	Seen   registry.SeenStore
+	Logger zerolog.Logger
 
 	Mail     *loop.Mailbox
 	Executor loop.Executor
@@ -40,14 +42,15 @@ type Options struct {
 
 // Scheduler is the shell. All fields but told belong to Step's goroutine.
 type Scheduler struct {
-	o         Options
-	election  *registry.Election
-	view      *registry.View
-	world     *world
-	names     Names
-	committer *registry.Committer
-	time      registry.ClusterTime
-	events    *registry.Events
+	o          Options
+	election   *registry.Election
+	view       *registry.View
+	world      *world
+	names      Names
+	committer  *registry.Committer
+	time       registry.ClusterTime
+	events     *registry.Events
+	continuity *registry.Continuity
 
 	term         registry.Term
 	leading      bool // with a view that is as far as the term needs
@@ -112,6 +115,7 @@ func New(o Options) (*Scheduler, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.continuity = registry.NewContinuity(registry.ContinuityOptions{Store: o.Seen, Exec: o.Executor, Log: o.Logger})
 	s.tell(units.Instant{})
 	return s, nil
 }
@@ -131,6 +135,11 @@ func (s *Scheduler) Step(ctx context.Context, now units.Instant) (units.Instant,
 	if err != nil {
 		return units.Instant{}, fmt.Errorf("view the cluster: %w", err)
 	}
+	trusted, err := s.trust(ctx, now)
+	if err != nil {
+		return units.Instant{}, fmt.Errorf("compare the cluster with the one that was seen: %w", err)
+	}
+	next = loop.Earliest(next, trusted)
 	if s.world.clock.rev != 0 {
 		s.time.Observe(now, s.world.clock.value)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	mathrand "math/rand/v2"
+	"path/filepath"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -16,6 +17,7 @@ import (
 	"github.com/nsched/nsched/scheduler/placement"
 	"github.com/nsched/nsched/units"
 	"github.com/nsched/nsched/units/loop"
+	"github.com/nsched/nsched/units/registry"
 	"github.com/nsched/nsched/units/registry/embedded"
 )
 
@@ -76,6 +78,7 @@ func (s *session) runScheduler(ctx context.Context, c config) error {
 		Options: scheduler.Options{
 			Self:      units.Leader{Name: name, API: apiURL(listener, c.text("api.tlsCert") != "", addresses)},
 			ClusterID: newClusterID(), Keys: keys, KV: kv, Policy: policy, Logger: log,
+			Seen: registry.SeenFile(filepath.Join(c.text("paths.state"), "scheduler-seen.json")),
 			Rand: mathrand.New(mathrand.NewPCG(uint64(time.Now().UnixNano()), 1)),
 		},
 		Clock: loop.Now, Listener: listener, Ready: notifyReady,

@@ -17,6 +17,8 @@ type Host struct {
 	skew   time.Duration // wall clock's error
 	down   bool
 
+	schedulerSeen, nodeSeen simSeen // on its disk
+
 	onPowerOff func() // what else loses its power
 
 	// CutTo and CutFrom lose what the host sends to etcd, and what etcd sends to it.

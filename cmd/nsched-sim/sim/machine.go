@@ -10,6 +10,7 @@ import (
 	"github.com/nsched/nsched/node"
 	"github.com/nsched/nsched/node/systemd"
 	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/registry"
 )
 
 // simStore is a machine's Nix store: what was fetched stays, what is not rooted may be collected.
@@ -87,6 +88,18 @@ func (s simContact) Load() (time.Time, error) { return s.n.contact, nil }
 // Save implements node.Contact.
 func (s simContact) Save(t time.Time) error {
 	s.n.contact = t
+	return nil
+}
+
+// simSeen is the file with what was seen of the cluster.
+type simSeen struct{ kept registry.Seen }
+
+// Load implements registry.SeenStore.
+func (s *simSeen) Load() (registry.Seen, error) { return s.kept, nil }
+
+// Save implements registry.SeenStore.
+func (s *simSeen) Save(seen registry.Seen) error {
+	s.kept = seen
 	return nil
 }
 

@@ -17,6 +17,7 @@ func (w *World) AddScheduler(name string) *Process {
 		s, err := scheduler.New(scheduler.Options{
 			Self: units.Leader{Name: name, API: "http://" + name + ":7441"}, ClusterID: fmt.Sprintf("cluster-of-%s-%d", name, p.life),
 			Keys: Keys, KV: l.KV, Mail: l.Mail, Executor: l.Exec,
+			Seen: &h.schedulerSeen,
 			Rand: rand.New(rand.NewPCG(w.Seed, uint64(p.life))),
 		})
 		if err != nil {
