@@ -26,7 +26,8 @@ type Claim struct {
 // facts is what the DNS depends on, as the view holds it.
 type facts struct {
 	keys      registry.Keys
-	version   int // rises with every change that matters
+	version   int // rises with every change of what the DNS should say
+	written   int // and this with every change of what is written for CoreDNS
 	regressed bool
 
 	cluster   string
@@ -80,6 +81,10 @@ func (f *facts) apply(b registry.Batch) {
 		}
 		matters, err := f.change(key, c)
 		if !matters {
+			continue
+		}
+		if key.Kind == registry.KindSkyDNS {
+			f.written++
 			continue
 		}
 		f.version++
@@ -172,16 +177,17 @@ func (f *facts) fleet() diff.Fleet {
 		Ended: map[units.AppID]bool{}, Claims: f.claims, Since: map[units.AppID]int64{},
 		Unclear: diff.Unclear{Apps: map[units.AppID]bool{}, Names: map[string]bool{}},
 		Empty:   len(f.apps) == 0 && len(f.endpoints) == 0,
+		Live:    make([]diff.Live, 0, len(f.endpoints)),
 	}
-	for _, at := range sortedPlaces(f.endpoints) {
-		l := diff.Live{Unit: at.unit, Node: at.node, Endpoint: f.endpoints[at]}
+	for at, e := range f.endpoints { // order-free: package diff sorts what comes of it
+		l := diff.Live{Unit: at.unit, Node: at.node, Endpoint: e}
 		if s := f.specs[generation{at.unit.AppID(), at.unit.Generation}]; s != nil {
 			l.Spec = &s.Spec
 		}
 		fleet.Live = append(fleet.Live, l)
 	}
-	for _, at := range sortedPlaces(f.assigned) {
-		if _, live := f.endpoints[at]; !live && f.assigned[at] {
+	for at, runs := range f.assigned { // order-free: package diff makes a set of them
+		if _, live := f.endpoints[at]; !live && runs {
 			fleet.Silent = append(fleet.Silent, diff.Silent{Unit: at.unit, Addresses: f.nodes[at.node]})
 		}
 	}

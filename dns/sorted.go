@@ -15,9 +15,3 @@ func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps
 func sortedApps[V any](m map[units.AppID]V) []units.AppID {
 	return slices.SortedFunc(maps.Keys(m), units.AppID.Compare)
 }
-
-func sortedPlaces[V any](m map[place]V) []place {
-	return slices.SortedFunc(maps.Keys(m), func(a, b place) int {
-		return cmp.Or(a.unit.Compare(b.unit), cmp.Compare(a.node, b.node))
-	})
-}

@@ -21,8 +21,8 @@ func (s *Syncer) Writes(now units.Instant) []registry.Group {
 	if fresh, _ := s.refresh(now); !fresh {
 		return nil
 	}
-	if w := &s.written; w.version != s.made || w.frozen != s.frozen {
-		w.version, w.frozen = s.made, s.frozen
+	if w := &s.written; w.version != s.made || w.compared != s.compared || w.frozen != s.frozen {
+		w.version, w.compared, w.frozen = s.made, s.compared, s.frozen
 		held := make([]coredns.Held, 0, len(s.facts.skydns))
 		for _, path := range sortedKeys(s.facts.skydns) {
 			held = append(held, s.facts.skydns[path])

@@ -32,21 +32,50 @@ type draft struct {
 	declared bool
 }
 
+// compare brings the drafts for one name together, those of each type in the order of units.
+func (d *draft) compare(o *draft) int {
+	if c := cmp.Compare(d.Provider, o.Provider); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(d.Name, o.Name); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(d.Type, o.Type); c != 0 {
+		return c
+	}
+	if c := d.App.Compare(o.App); c != 0 {
+		return c
+	}
+	if c := compareSlots(d.unit.Slot, o.unit.Slot); c != 0 {
+		return c
+	}
+	return cmp.Or(d.unit.Compare(o.unit), d.Data.Addr.Compare(o.Data.Addr), cmp.Compare(d.Data.Target, o.Data.Target),
+		d.Key.Compare(o.Key), cmp.Compare(d.TTL, o.TTL))
+}
+
+// compareSlots orders indices by number as units.CompareSlots does, and costs a tenth.
+func compareSlots(a, b units.Slot) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }
+
 // Desired returns the records that the fleet's live endpoints call for, of every provider but none.
 func Desired(f Fleet) Wish {
-	w := wisher{fleet: f, apps: map[units.AppID]bool{}, blamed: map[blame]bool{}}
-	for _, l := range slices.SortedFunc(slices.Values(f.Live), Live.compare) {
-		if l.Spec == nil {
+	w := wisher{
+		fleet: f, apps: map[units.AppID]bool{}, blamed: map[blame]bool{},
+		drafts: make([]draft, 0, len(f.Live)), records: make([]Record, 0, len(f.Live)),
+	}
+	for i := range f.Live {
+		if l := &f.Live[i]; l.Spec == nil {
 			w.apps[l.Unit.AppID()] = true
-			continue
+		} else {
+			w.live(l)
 		}
-		w.live(l)
 	}
 	maps.Copy(w.apps, f.Unclear.Apps)
-	slices.SortStableFunc(w.drafts, func(a, b draft) int {
-		return cmp.Or(cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Name, b.Name))
-	})
-	for rest := w.drafts; len(rest) > 0; {
+	sorted := make([]*draft, len(w.drafts))
+	for i := range w.drafts {
+		sorted[i] = &w.drafts[i]
+	}
+	slices.SortFunc(sorted, (*draft).compare)
+	for rest := sorted; len(rest) > 0; {
 		n := 1
 		for n < len(rest) && rest[n].Provider == rest[0].Provider && rest[n].Name == rest[0].Name {
 			n++
@@ -55,6 +84,7 @@ func Desired(f Fleet) Wish {
 		rest = rest[n:]
 	}
 	slices.SortFunc(w.records, Record.Compare)
+	slices.SortFunc(w.problems, Problem.compare)
 	return Wish{
 		Records: w.records, Problems: w.problems,
 		Unclear: Unclear{Apps: w.apps, Names: f.Unclear.Names, Nodes: f.Unclear.Nodes},
@@ -99,7 +129,7 @@ func (w *wisher) add(d draft) {
 }
 
 // live drafts all records of one endpoint.
-func (w *wisher) live(l Live) {
+func (w *wisher) live(l *Live) {
 	for _, rec := range l.Spec.Records {
 		if rec.Provider == units.ProviderNone {
 			continue
@@ -134,7 +164,7 @@ func (w *wisher) live(l Live) {
 }
 
 // addresses drafts one record of the type for each address of its family.
-func (w *wisher) addresses(d draft, l Live) {
+func (w *wisher) addresses(d draft, l *Live) {
 	for _, a := range Addresses(l.Endpoint.Addresses) {
 		if a.Is4() != (d.Type == units.DNSTypeA) || !routable(a, d.Provider) {
 			continue
@@ -166,7 +196,7 @@ func routable(a netip.Addr, p units.DNSProvider) bool {
 }
 
 // alias drafts the CNAME that the unit's node would have.
-func (w *wisher) alias(d draft, l Live) {
+func (w *wisher) alias(d draft, l *Live) {
 	for _, a := range l.Endpoint.Addresses {
 		if target := canonical(a); isHostName(target) && target != d.Name {
 			d.Data = Data{Target: target}
@@ -178,9 +208,9 @@ func (w *wisher) alias(d draft, l Live) {
 }
 
 // name settles whose a name is, and what of the drafts for it becomes records.
-func (w *wisher) name(drafts []draft) {
+func (w *wisher) name(drafts []*draft) {
 	owner := w.owner(drafts)
-	var kept []draft
+	kept := drafts[:0:len(drafts)]
 	newest := units.Generation(0)
 	for _, d := range drafts {
 		if d.App != owner {
@@ -191,7 +221,6 @@ func (w *wisher) name(drafts []draft) {
 		newest = max(newest, d.unit.Generation)
 	}
 	kept = w.unmix(kept, newest)
-	slices.SortStableFunc(kept, func(a, b draft) int { return cmp.Compare(a.Type, b.Type) })
 	for rest := kept; len(rest) > 0; {
 		n := 1
 		for n < len(rest) && rest[n].Type == rest[0].Type {
@@ -203,7 +232,7 @@ func (w *wisher) name(drafts []draft) {
 }
 
 // owner returns the app that has the name.
-func (w *wisher) owner(drafts []draft) units.AppID {
+func (w *wisher) owner(drafts []*draft) units.AppID {
 	if app, ok := w.fleet.Claims[drafts[0].Name]; ok {
 		return app
 	}
@@ -213,7 +242,7 @@ func (w *wisher) owner(drafts []draft) units.AppID {
 		}
 		return 1<<63 - 1
 	}
-	return slices.MinFunc(drafts, func(a, b draft) int {
+	return slices.MinFunc(drafts, func(a, b *draft) int {
 		if a.declared != b.declared {
 			if a.declared {
 				return -1
@@ -225,12 +254,12 @@ func (w *wisher) owner(drafts []draft) units.AppID {
 }
 
 // unmix keeps a CNAME alone: where generations differ about it, the newest decides.
-func (w *wisher) unmix(drafts []draft, newest units.Generation) []draft {
-	isAlias := func(d draft) bool { return d.Type == units.DNSTypeCNAME }
+func (w *wisher) unmix(drafts []*draft, newest units.Generation) []*draft {
+	isAlias := func(d *draft) bool { return d.Type == units.DNSTypeCNAME }
 	if !slices.ContainsFunc(drafts, isAlias) {
 		return drafts
 	}
-	alias := slices.ContainsFunc(drafts, func(d draft) bool { return isAlias(d) && d.unit.Generation == newest })
+	alias := slices.ContainsFunc(drafts, func(d *draft) bool { return isAlias(d) && d.unit.Generation == newest })
 	kept := drafts[:0:0]
 	for _, d := range drafts {
 		if isAlias(d) != alias {
@@ -247,8 +276,8 @@ func (w *wisher) unmix(drafts []draft, newest units.Generation) []draft {
 
 // rrset makes records of the drafts for one name and type. TTL and proxied are those of the newest
 // generation: resolvers take records of one name and type to have one TTL (RFC 2181, section 5.2).
-func (w *wisher) rrset(drafts []draft) {
-	lead := slices.MaxFunc(drafts, func(a, b draft) int {
+func (w *wisher) rrset(drafts []*draft) {
+	lead := slices.MaxFunc(drafts, func(a, b *draft) int {
 		return cmp.Or(cmp.Compare(a.unit.Generation, b.unit.Generation), cmp.Compare(b.TTL, a.TTL))
 	})
 	proxied := false

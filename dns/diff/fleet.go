@@ -1,7 +1,6 @@
 package diff
 
 import (
-	"cmp"
 	"net/netip"
 
 	"github.com/nsched/nsched/units"
@@ -35,8 +34,6 @@ type Live struct {
 	// Spec is what the unit's generation says; nil where its document is missing or cannot be read.
 	Spec *Spec
 }
-
-func (l Live) compare(o Live) int { return cmp.Or(l.Unit.Compare(o.Unit), cmp.Compare(l.Node, o.Node)) }
 
 // Spec is what of an app's document concerns the DNS.
 type Spec struct {

@@ -90,6 +90,11 @@ type Problem struct {
 	Reason   units.Reason      `json:"reason"`
 }
 
+func (p Problem) compare(o Problem) int {
+	return cmp.Or(cmp.Compare(p.Provider, o.Provider), cmp.Compare(p.Name, o.Name), p.App.Compare(o.App),
+		cmp.Compare(p.Reason.Code, o.Reason.Code), cmp.Compare(p.Reason.Message, o.Reason.Message))
+}
+
 // Codes of problems.
 const (
 	ReasonBadName     = "dns-bad-name"     // a name that the DNS, or this provider, cannot have

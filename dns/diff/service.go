@@ -8,7 +8,7 @@ import (
 
 // services drafts the SRV records of one endpoint under a name, and the addresses of their target. base is
 // the app's name without the labels of a service and of a unit.
-func (w *wisher) services(d draft, l Live, base string) {
+func (w *wisher) services(d draft, l *Live, base string) {
 	service, _ := splitService(d.Name)
 	target := d
 	target.declared = false
