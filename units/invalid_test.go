@@ -32,6 +32,12 @@ var invalid = []struct {
 	{"an owner that cannot be printed", map[string]string{"owner": `"a\u200bb"`}, []string{`owner: "a\u200bb": it has a character that cannot be printed`}},
 	{"a label with a comma", map[string]string{"labels": `{"a,b":"c"}`}, []string{`labels["a,b"]: a key has letters, digits and . _ / - only`}},
 	{"a label's number", map[string]string{"labels": `{"a":1}`}, []string{"labels.a: a string is due here, not a number; write it in double quotes"}},
+	{"a system app whose units systemd could not name", map[string]string{"type": `"system"`, "name": `"` + strings.Repeat("a", 50) + `"`, "namespace": `"` + strings.Repeat("b", 50) + `"`}, []string{
+		"name: has 100 characters together with the namespace; a system app may have 99, for the node's name goes into the name of its unit as well",
+	}},
+	{"a namespace of dashes", map[string]string{"namespace": `"a` + strings.Repeat("-", 61) + `b"`}, []string{
+		"namespace: has too many dashes: systemd's name of its slice, in which a dash takes 4 bytes, has 259 bytes, and 255 are allowed",
+	}},
 	{"an unknown type", map[string]string{"type": `"daemon"`}, []string{`type: "daemon" is not known here; it is service, system or batch`}},
 	{"a count below zero", map[string]string{"count": `-1`}, []string{"count: -1 is out of range; it is 0 to 100000"}},
 	{"a count too large", map[string]string{"count": `100001`}, []string{"count: 100001 is out of range; it is 0 to 100000"}},

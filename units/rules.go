@@ -45,6 +45,7 @@ func (j *judge) report(path, format string, args ...any) {
 }
 
 func (j *judge) rules() {
+	j.names()
 	j.paths()
 	j.types()
 	j.singleton()
@@ -60,6 +61,20 @@ func (j *judge) rules() {
 	j.records()
 	j.files()
 	j.dispatch()
+}
+
+// names bounds what systemd's names are made of, so that every unit of the app can be run.
+func (j *judge) names() {
+	a := j.app
+	if !j.sound("name", "namespace", "type") {
+		return
+	}
+	if n, most := len(SliceName(a.Namespace)), sliceNameLimit; n > most {
+		j.report("namespace", "has too many dashes: systemd's name of its slice, in which a dash takes 4 bytes, has %d bytes, and %d are allowed", n, most)
+	}
+	if n := len(a.Namespace) + len(a.Name); a.Type == TypeSystem && n > systemNameLimit {
+		j.report("name", "has %d characters together with the namespace; a system app may have %d, for the node's name goes into the name of its unit as well", n, systemNameLimit)
+	}
 }
 
 func (j *judge) paths() {

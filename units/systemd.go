@@ -9,10 +9,21 @@ import (
 const (
 	servicePrefix = "nsched."
 	serviceSuffix = ".service"
+
+	// sliceNameLimit is the longest name of a unit, in bytes (systemd.unit(5)).
+	sliceNameLimit = 255
+	// unitIDLimit is how long a unit's identity may be. systemd names the private /tmp of a service
+	// "systemd-private-<boot id>-<service>-XXXXXX", in one name of at most 255 bytes.
+	unitIDLimit = 255 - len("systemd-private-") - 32 - len("-") - len("-XXXXXX") - len(servicePrefix) - len(serviceSuffix)
+	// unitIDRest is what an identity holds besides namespace, app and slot: four dots and two numbers, of
+	// up to a billion generations and as many attempts.
+	unitIDRest = 4 + 9 + 9
+	// systemNameLimit is how long namespace and name of a system app may be together: its slots are nodes'
+	// names. The slots of other apps are numbers, so two labels always fit.
+	systemNameLimit = unitIDLimit - unitIDRest - labelLimit
 )
 
-// ServiceName returns the systemd unit that runs u: "nsched.<unit>.service", at most 247 bytes of the
-// 255 that systemd allows.
+// ServiceName returns the systemd unit that runs u: "nsched.<unit>.service".
 func (u UnitID) ServiceName() string { return servicePrefix + u.String() + serviceSuffix }
 
 // ParseServiceName reads the name that ServiceName made.
