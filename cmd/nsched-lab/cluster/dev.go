@@ -25,6 +25,9 @@ const (
 	keyName   = "lab-1"
 )
 
+// HelloSource is where the example's sources are on the machine of a person.
+const HelloSource = devSource + "/hello"
+
 // nixConfig lets root build without build users, which the lab's machine may not have.
 const nixConfig = "NIX_CONFIG=build-users-group =\nsandbox = false\nsubstituters =\nextra-experimental-features = nix-command\n"
 
@@ -84,16 +87,29 @@ func (d *Dev) Build(ctx context.Context, dir string, args ...string) (string, er
 
 // BuildHello builds the example.
 func (d *Dev) BuildHello(ctx context.Context) (string, error) {
-	return d.Build(ctx, filepath.Join(devSource, "hello"))
+	return d.Build(ctx, HelloSource)
 }
 
-// Push copies paths and all they refer to into a cache, signed with a key; without a key unsigned.
-func (d *Dev) Push(ctx context.Context, cache, key string, paths ...string) error {
+// Prepare puts what Build and Push hand to Nix into its configuration, for commands that are typed.
+func (d *Dev) Prepare(ctx context.Context) error {
+	_, text, _ := strings.Cut(nixConfig, "=")
+	return d.WriteFile(ctx, "/etc/nix/nix.conf", []byte(text), 0o644)
+}
+
+// PushURL is what "nix copy" on the machine of a person pushes to, signing.
+func PushURL(cache string) string { return pushURL(cache, keyName) }
+
+func pushURL(cache, key string) string {
 	to := "file://" + filepath.Join(devCaches, cache) + "?compression=none"
 	if key != "" {
 		to += "&secret-key=" + secretFile(key)
 	}
-	argv := append([]string{"env", nixConfig, "nix", "copy", "--to", to}, paths...)
+	return to
+}
+
+// Push copies paths and all they refer to into a cache, signed with a key; without a key unsigned.
+func (d *Dev) Push(ctx context.Context, cache, key string, paths ...string) error {
+	argv := append([]string{"env", nixConfig, "nix", "copy", "--to", pushURL(cache, key)}, paths...)
 	if _, err := d.Exec(ctx, argv...); err != nil {
 		return fmt.Errorf("push to %s: %w", cache, err)
 	}

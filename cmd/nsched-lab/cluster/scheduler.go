@@ -44,3 +44,9 @@ func (c *Cluster) AddScheduler(ctx context.Context, name string) (*Scheduler, er
 	}
 	return &Scheduler{h}, nil
 }
+
+// Kill kills the scheduler with SIGKILL. systemd starts another one a second later.
+func (s *Scheduler) Kill(ctx context.Context) error {
+	_, err := s.Exec(ctx, "systemctl", "kill", "--kill-whom=main", "--signal=KILL", SchedulerUnit)
+	return err
+}
