@@ -18,6 +18,12 @@ func (s assignments) Apply(b registry.Batch) {
 		d.regressed = true
 		d.o.Logger.Error().Int64("rev", b.Revision).Msg("the registry went back in time; assignments that disappeared are held")
 	}
+	if b.After == 0 {
+		// The first reading is complete: what the disk remembers and it does not hold is not assigned.
+		for _, id := range d.order {
+			d.units[id].assigned = false
+		}
+	}
 	for _, c := range b.Changes {
 		key, err := d.o.Keys.Parse(c.Key)
 		if err != nil || key.Kind != registry.KindUnit {
@@ -34,6 +40,9 @@ func (s assignments) Apply(b registry.Batch) {
 		a, _, err := registry.Decode[units.Assignment](c.Key, c.Value)
 		if err != nil || a.Desired.Rank() == 0 {
 			d.bad[c.Key] = "the value cannot be read"
+			if u := d.units[key.Unit]; u != nil {
+				u.assigned = true
+			}
 			d.o.Logger.Warn().Err(err).Str("unit", key.Unit.String()).Msg("assignment cannot be read and changes nothing")
 			continue
 		}
@@ -42,8 +51,12 @@ func (s assignments) Apply(b registry.Batch) {
 		if u == nil {
 			u = &unit{rec: Record{Version: recordVersion, ID: key.Unit}}
 			d.add(u)
+			if !b.Relisted {
+				// It has just been assigned.
+				u.report.endpointOut, u.report.toldEndpoint = endpointAbsent, endpointAbsent
+			}
 		}
-		u.assigned = true
+		u.assigned, u.report.gone = true, false
 		u.desire(a, c.CreateRevision)
 	}
 	d.confirmed = true
@@ -55,8 +68,6 @@ func (d *Daemon) add(u *unit) {
 	d.units[id] = u
 	at, _ := slices.BinarySearchFunc(d.order, id, units.UnitID.Compare)
 	d.order = slices.Insert(d.order, at, id)
-	u.report.known = true
-	u.report.endpointOut, u.report.toldEndpoint = endpointAbsent, endpointAbsent
 }
 
 // cluster is where the view of the cluster's identity and clock is applied.

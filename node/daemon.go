@@ -68,6 +68,8 @@ type Daemon struct {
 	keeping         bool
 
 	place   place
+	placed  bool  // the guard has held the node's place in this life of the daemon
+	lost    int64 // a tenure that is over, whatever the guard last said
 	asking  bool
 	guardAt time.Duration
 	guardErr,
@@ -76,7 +78,9 @@ type Daemon struct {
 
 	self         units.Node
 	described    bool
+	describing   bool
 	describeAt   time.Duration
+	describeErr  error
 	registering  bool
 	registerAt   time.Duration
 	registered   bool
@@ -85,11 +89,13 @@ type Daemon struct {
 	agentLease   registry.LeaseID
 	agentOut     bool
 	agentAt      time.Duration
+	agentMod     int64 // the mod revision of the agent's key; 0 is absent
 
 	sequence int64 // numbers listings and actions
 	listed   int64 // the listing that was applied last
 	listing  bool
 	listAt   time.Duration
+	lastList time.Duration
 
 	fetches  int
 	fetching map[string]bool // roots that somebody works on
@@ -160,7 +166,7 @@ func (d *Daemon) Step(ctx context.Context, now units.Instant) (units.Instant, er
 		d.time.Observe(now, d.clock)
 	}
 	for _, component := range []func(units.Instant) units.Instant{
-		d.askGuard, d.register, d.observe, d.keepContact, d.clean, d.sweep,
+		d.askGuard, d.describe, d.register, d.observe, d.keepContact, d.clean, d.sweep,
 	} {
 		next = loop.Earliest(next, component(now))
 	}
@@ -195,10 +201,10 @@ func (d *Daemon) pass(u *unit, now units.Instant) units.Instant {
 		}
 		return now.Add(max(0, u.saveAt-now.Boot))
 	}
-	if !d.described || d.listed == 0 {
+	if d.listed == 0 {
 		return units.Instant{}
 	}
-	if u.app == nil && u.refused.IsZero() && u.rec.Document != "" {
+	if d.described && u.app == nil && u.refused.IsZero() && u.rec.Document != "" {
 		d.adopt(u, u.rec.Document)
 	}
 	next := d.health(u, now)
@@ -232,11 +238,11 @@ func (d *Daemon) do(u *unit, a converge.Action, now units.Instant) {
 			d.launchUnit(u)
 		}
 	case converge.Stop:
-		if !u.busy[laneSystemd] {
+		if !u.busy[laneSystemd] && now.Reached(u.actAt) {
 			d.stopUnit(u, a.Why)
 		}
 	case converge.Reset:
-		if !u.busy[laneSystemd] {
+		if !u.busy[laneSystemd] && now.Reached(u.actAt) {
 			d.resetUnit(u)
 		}
 	case converge.Publish:

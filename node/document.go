@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nsched/nsched/units"
@@ -18,7 +19,7 @@ var errNoGeneration = errors.New("the registry holds no such generation")
 
 // read fetches the unit's document.
 func (d *Daemon) read(u *unit, now units.Instant) {
-	if u.readAt > now.Boot {
+	if !d.described || u.readAt > now.Boot {
 		return
 	}
 	u.busy[laneRead] = true
@@ -49,8 +50,9 @@ func (d *Daemon) read(u *unit, now units.Instant) {
 // before; the node checks the exact bytes again before it starts anything.
 func (d *Daemon) adopt(u *unit, document string) {
 	u.report.note = units.Reason{}
-	app, err := units.ParseApp([]byte(document))
-	if err != nil {
+	read := units.ReadApp([]byte(document))
+	app := read.App
+	if err := read.Problems.Err(); err != nil {
 		u.refused = units.Reason{Code: units.ReasonInvalidApp, Message: err.Error()}
 		return
 	}
@@ -60,6 +62,14 @@ func (d *Daemon) adopt(u *unit, document string) {
 	}
 	if app.Schema > units.AppSchema {
 		u.refused = units.Reason{Code: units.ReasonUnknownSchema, Message: fmt.Sprintf("it needs schema %d and this node knows %d", app.Schema, units.AppSchema)}
+		return
+	}
+	if err := read.NotSupported.Err(); err != nil {
+		u.refused = units.Reason{Code: units.ReasonNotSupported, Message: err.Error()}
+		return
+	}
+	if admitted := d.self.Namespaces; len(admitted) > 0 && !slices.Contains(admitted, app.Namespace) {
+		u.refused = units.Reason{Code: units.ReasonNotPermitted, Message: fmt.Sprintf("this node does not admit the namespace %s", app.Namespace)}
 		return
 	}
 	if _, ok := app.PathFor(d.self.System); !ok {

@@ -27,6 +27,14 @@ func (d *Daemon) health(u *unit, now units.Instant) units.Instant {
 		// A check counts only for the process that it was made against.
 		u.checks, u.checkedFor, u.firstCheck = d.checksOf(u), u.observed.Invocation, now.Boot
 	}
+	if s := u.report.stored; s.Invocation != "" && s.Invocation == u.checkedFor && s.Health == units.HealthPassing {
+		// An earlier life of the daemon found this very process healthy.
+		for _, c := range u.checks {
+			if c.verdict == units.HealthNone {
+				c.verdict = units.HealthPassing
+			}
+		}
+	}
 	var next units.Instant
 	for i, c := range u.checks {
 		if c.inFlight {

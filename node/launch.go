@@ -160,11 +160,15 @@ func (d *Daemon) act(u *unit, kind string, do func(context.Context, units.UnitID
 	id := u.rec.ID
 	loop.Go(d.o.Executor, kind, id.String(), func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, do(ctx, id)
-	}, func(_ units.Instant, _ struct{}, err error) {
+	}, func(now units.Instant, _ struct{}, err error) {
 		d.actedOn(u)
-		if err != nil {
-			d.o.Logger.Warn().Err(err).Str("unit", id.String()).Str("kind", kind).Msg("systemd refused")
+		if err == nil {
+			u.refusals = 0
+			return
 		}
+		u.refusals++
+		u.actAt = now.Boot + backoff(launchFirst, launchLongest, u.refusals)
+		d.o.Logger.Warn().Err(err).Str("unit", id.String()).Str("kind", kind).Msg("systemd refused")
 	})
 }
 

@@ -10,16 +10,21 @@ import (
 )
 
 // listEvery is how often systemd is asked about everything, whatever its signals said.
-const listEvery = 3 * time.Second
+const (
+	listEvery = 3 * time.Second
+	// listApart bounds what a storm of hints costs PID 1.
+	listApart = 100 * time.Millisecond
+)
 
 // observe asks systemd for all units when it is time to, or when a hint came.
 func (d *Daemon) observe(now units.Instant) units.Instant {
 	if d.listing {
 		return units.Instant{}
 	}
-	if !now.Reached(d.listAt) {
-		return now.Add(d.listAt - now.Boot)
+	if at := max(d.listAt, d.lastList+listApart); !now.Reached(at) {
+		return now.Add(at - now.Boot)
 	}
+	d.lastList = now.Boot
 	d.listing = true
 	d.listAt = now.Boot + listEvery
 	d.sequence++

@@ -21,6 +21,9 @@ const (
 // hold says why nothing may be started now; the zero Reason is "it may".
 func (d *Daemon) hold(_ *unit, now units.Instant) units.Reason {
 	switch {
+	case d.confirmed && !d.placed:
+		// Another machine may have this name, and these be its units.
+		return units.Reason{Code: units.ReasonTenureLost, Message: "the guard has not taken this node's place in the cluster yet"}
 	case d.confirmed && !d.regressed:
 		return units.Reason{}
 	case d.confirmed:

@@ -59,6 +59,7 @@ func (d *Daemon) tellAll(now units.Instant) {
 		{d.guardErr != nil, "the guard does not answer: " + text(d.guardErr)},
 		{d.place.asked && !d.place.held(), "the guard does not hold this node's place: " + d.place.Reason.String()},
 		{d.systemdErr != nil, "systemd does not answer: " + text(d.systemdErr)},
+		{d.describeErr != nil, "the machine cannot be described: " + text(d.describeErr)},
 		{d.registerErr != nil, "the node is not registered: " + text(d.registerErr)},
 		{!d.registered && d.registerErr == nil, "the node is not registered yet"},
 	} {

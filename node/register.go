@@ -30,6 +30,9 @@ type place struct {
 // held reports whether the node is in its place.
 func (p place) held() bool { return p.Phase == guard.PhaseHolding && p.Tenure != 0 && p.Lease != 0 }
 
+// inPlace reports whether the node is in its place, as far as is known.
+func (d *Daemon) inPlace() bool { return d.place.held() && d.place.Tenure != d.lost }
+
 // askGuard learns the node's place.
 func (d *Daemon) askGuard(now units.Instant) units.Instant {
 	if d.asking {
@@ -49,19 +52,17 @@ func (d *Daemon) askGuard(now units.Instant) units.Instant {
 			return
 		}
 		d.tenureEvents(now, s)
-		if s.Lease != d.place.Lease {
+		for _, id := range d.order {
 			// The keys of another lease went with it, in one revision with the tenure.
-			for _, id := range d.order {
-				if r := &d.units[id].report; r.outLease != s.Lease && r.outLease != 0 {
-					r.endpointOut, r.outLease = endpointAbsent, 0
-					r.toldEndpoint = endpointAbsent
-				}
+			if r := &d.units[id].report; r.outLease != 0 && r.outLease != s.Lease {
+				r.toldEndpoint = endpointAbsent
 			}
 		}
 		if s.Tenure != d.place.Tenure {
 			d.registered, d.agentOut = false, false
 		}
 		d.place = place{State: s, asked: true}
+		d.placed = d.placed || d.place.held()
 	})
 	return units.Instant{}
 }
@@ -75,9 +76,7 @@ func (d *Daemon) register(now units.Instant) units.Instant {
 		return now.Add(d.registerAt - now.Boot)
 	}
 	switch {
-	case !d.described || now.Reached(d.describeAt):
-		d.describe(now)
-	case !d.place.held() || !d.confirmed:
+	case !d.described || !d.inPlace() || !d.confirmed:
 		return units.Instant{}
 	case !d.registered:
 		d.putNode()
@@ -88,20 +87,28 @@ func (d *Daemon) register(now units.Instant) units.Instant {
 	case now.Reached(d.agentAt):
 		d.keepAgent(now)
 	default:
-		return now.Add(min(d.agentAt, d.describeAt) - now.Boot)
+		return now.Add(d.agentAt - now.Boot)
 	}
 	return units.Instant{}
 }
 
-func (d *Daemon) describe(now units.Instant) {
-	d.registering = true
+// describe looks at the machine. It has nothing to do with etcd and may take long: it holds up no lease.
+func (d *Daemon) describe(now units.Instant) units.Instant {
+	if d.describing {
+		return units.Instant{}
+	}
+	if !now.Reached(d.describeAt) {
+		return now.Add(d.describeAt - now.Boot)
+	}
+	d.describing = true
 	d.describeAt = now.Boot + describeEvery
 	loop.Go(d.o.Executor, "describe", string(d.o.Node), func(ctx context.Context) (units.Node, error) {
 		return d.o.Machine.Describe(ctx)
 	}, func(now units.Instant, n units.Node, err error) {
-		d.registering = false
+		d.describing, d.describeErr = false, err
 		if err != nil {
-			d.registration(now, fmt.Errorf("describe the machine: %w", err))
+			d.describeAt = now.Boot + registerAgain
+			d.o.Logger.Warn().Err(err).Msg("machine could not be described")
 			return
 		}
 		d.described = true
@@ -109,6 +116,7 @@ func (d *Daemon) describe(now units.Instant) {
 			d.self, d.registered = n, false
 		}
 	})
+	return units.Instant{}
 }
 
 // registration notes a failure and tries again later.
@@ -193,11 +201,11 @@ func (d *Daemon) grantAgent() {
 	})
 }
 
-// putAgent says that a daemon lives. The put is plain: the key belongs to whoever is this node's
-// daemon now, and goes with the lease of the one that wrote it last.
+// putAgent says that a daemon lives. It compares what it replaces: a late write of an earlier daemon
+// would hang the key on a lease that nobody renews.
 func (d *Daemon) putAgent() {
 	d.registering = true
-	key, lease, tenure := d.o.Keys.Agent(d.o.Node), d.agentLease, d.place.Tenure
+	key, lease, tenure, known := d.o.Keys.Agent(d.o.Node), d.agentLease, d.place.Tenure, d.agentMod
 	agent := units.Agent{BootID: d.o.BootID, Version: d.o.Version}
 	loop.Go(d.o.Executor, "agent", key, func(ctx context.Context) (registry.TxnResult, error) {
 		value, err := registry.Encode(agent, registry.Extra{})
@@ -205,8 +213,12 @@ func (d *Daemon) putAgent() {
 			return registry.TxnResult{}, err
 		}
 		return d.o.KV.Txn(ctx, registry.Txn{
-			If:   []registry.Compare{{Key: d.o.Keys.Alive(d.o.Node), Target: registry.CreateRevision, Number: tenure}},
+			If: []registry.Compare{
+				{Key: d.o.Keys.Alive(d.o.Node), Target: registry.CreateRevision, Number: tenure},
+				{Key: key, Target: registry.ModRevision, Number: known},
+			},
 			Then: []registry.Op{{Kind: registry.OpPut, Key: key, Value: value, Lease: lease}},
+			Else: []registry.Op{{Kind: registry.OpRange, Key: key}},
 		})
 	}, func(now units.Instant, r registry.TxnResult, err error) {
 		d.registering = false
@@ -215,11 +227,19 @@ func (d *Daemon) putAgent() {
 			d.agentLease = 0
 		case err != nil:
 			d.registration(now, err)
-		case !r.Succeeded:
-			d.guardAt = 0
-			d.registerAt = now.Boot + guardEvery
+		case r.Succeeded:
+			d.agentOut, d.agentAt, d.agentMod, d.registerErr = true, now.Boot+agentEvery, r.Revision, nil
 		default:
-			d.agentOut, d.agentAt = true, now.Boot+agentEvery
+			there := int64(0)
+			for _, kv := range r.Results[0].Range.KVs {
+				there = kv.ModRevision
+			}
+			if there == known {
+				// The key is as read, so it is the tenure that is not ours any more.
+				d.guardAt = 0
+				d.registerAt = now.Boot + guardEvery
+			}
+			d.agentMod = there
 		}
 	})
 }

@@ -1,6 +1,8 @@
 package node
 
 import (
+	"reflect"
+	"slices"
 	"time"
 
 	"github.com/nsched/nsched/node/converge"
@@ -21,9 +23,9 @@ type report struct {
 	// toldEndpoint is what events last told of the endpoint; unknown is nothing in this life of the daemon.
 	toldEndpoint endpointState
 	revision     int64 // the mod revision of the status key; 0 is absent
-	known        bool  // revision is known
 	endpointOut  endpointState
-	outLease     registry.LeaseID // that the endpoint hangs on
+	out          units.Endpoint   // what is there
+	outLease     registry.LeaseID // that it hangs on
 	force        bool             // write whatever it is, so that a late write is refused
 	inFlight     bool
 	gone         bool // the status is to be deleted
@@ -40,10 +42,9 @@ type endpointState int
 // The states. A daemon that has just started does not know what an earlier one left, and leaves it alone
 // until it has something to say about it.
 const (
-	endpointUnknown endpointState = iota // a write of it may have been applied
+	endpointUnknown endpointState = iota // an earlier daemon, or a write without an answer, may have left one
 	endpointAbsent
 	endpointThere
-	endpointAdopted
 )
 
 // published reports whether an endpoint may be out, or is about to be: one that is wanted and not written
@@ -51,30 +52,27 @@ const (
 func (r *report) published() bool { return r.endpoint != nil || r.endpointOut != endpointAbsent }
 
 // endStored reports whether the registry is known to hold the unit's end.
-func (r *report) endStored() bool { return r.known && r.revision != 0 && r.stored.State.Terminal() }
+func (r *report) endStored() bool { return r.revision != 0 && r.stored.State.Terminal() }
 
 // dirty reports whether the registry should be told something.
-func (r *report) dirty() bool {
+func (d *Daemon) dirty(r *report) bool {
 	if !r.wantSet && !r.gone {
 		return false
 	}
-	return r.force || r.gone || !sameStatus(r.want, r.stored) || r.endpointDirty()
+	return r.force || r.gone || !sameStatus(r.want, r.stored) || d.puts(r) || r.deletes()
 }
 
-// leave reports whether the endpoint is as an earlier daemon left it, and stays so: a unit goes on serving
-// while the daemon that was restarted makes up its mind.
-func (r *report) leave() bool {
-	return r.endpointOut == endpointAdopted && r.endpoint == nil && r.withdrawAsked == 0 && !r.gone
+// puts reports whether the endpoint is to be written: one that is out is left alone, and none is written
+// for a node that is not in its place.
+func (d *Daemon) puts(r *report) bool {
+	return r.endpoint != nil && !r.gone && d.inPlace() &&
+		(r.endpointOut != endpointThere || r.outLease != d.place.Lease || !reflect.DeepEqual(r.out, *r.endpoint))
 }
 
-func (r *report) endpointDirty() bool {
-	switch {
-	case r.leave():
-		return false
-	case r.endpointOut == endpointAdopted:
-		return true
-	}
-	return r.endpointOut == endpointUnknown || (r.endpoint != nil) != (r.endpointOut == endpointThere)
+// deletes reports whether the endpoint is to go. What an earlier daemon published stays until it is known
+// that it must not: a unit goes on serving while a daemon that was restarted makes up its mind.
+func (r *report) deletes() bool {
+	return r.endpointOut != endpointAbsent && (r.gone || r.endpoint == nil && r.withdrawAsked != 0)
 }
 
 // sameStatus compares what people and the scheduler decide by; how long a unit has been healthy is
@@ -110,6 +108,9 @@ func (d *Daemon) tell(u *unit, v converge.Verdict, now units.Instant) {
 	if v.Blind && r.wantSet {
 		return
 	}
+	if u.saveErr == nil && slices.ContainsFunc(v.Do, func(a converge.Action) bool { return a.Kind == converge.End }) {
+		return // its end is told once the disk holds it, or cannot
+	}
 	s := units.Status{
 		State: v.State, Health: v.Health, Reason: v.Reason, Orphan: v.Orphan,
 		Assignment: u.rec.Revision, Desired: u.rec.Assignment.Desired, Tenure: d.place.Tenure,
@@ -137,9 +138,6 @@ func (d *Daemon) tell(u *unit, v converge.Verdict, now units.Instant) {
 		s.HealthyForMs = u.healthyFor.Milliseconds()
 	}
 	r.want, r.wantSet = s, true
-	if up && r.leave() && d.confirmed {
-		d.publish(u) // what an earlier daemon left may be on a lease that has ended
-	}
 }
 
 // explain words what a verdict only has a code for.
@@ -154,12 +152,22 @@ func (d *Daemon) explain(u *unit, s units.Status) units.Reason {
 	return s.Reason
 }
 
+// endpoint is where the unit can be reached.
+func (d *Daemon) endpoint(u *unit) *units.Endpoint {
+	return &units.Endpoint{Addresses: d.self.Addresses, Ports: u.rec.Assignment.Ports}
+}
+
+// offered reports whether the endpoint that is wanted out is the right one.
+func (d *Daemon) offered(u *unit) bool {
+	return u.report.endpoint != nil && (!d.described || reflect.DeepEqual(u.report.endpoint, d.endpoint(u)))
+}
+
 // publish wants the endpoint out.
 func (d *Daemon) publish(u *unit) {
-	if !d.place.held() {
+	if !d.inPlace() || !d.described {
 		return
 	}
-	u.report.endpoint = &units.Endpoint{Addresses: d.self.Addresses, Ports: u.rec.Assignment.Ports}
+	u.report.endpoint = d.endpoint(u)
 	u.report.withdrawAsked, u.report.withdrawn = 0, 0
 }
 

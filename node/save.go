@@ -41,8 +41,6 @@ func (d *Daemon) load() {
 			if d.units[rec.ID] == nil {
 				u := &unit{rec: rec, saved: true, assigned: true}
 				d.add(u)
-				// Whether an earlier life published the unit is not known.
-				u.report.endpointOut, u.report.toldEndpoint = endpointAdopted, endpointUnknown
 			}
 		}
 	})
@@ -103,5 +101,10 @@ func (d *Daemon) removeRecord(u *unit) {
 			return
 		}
 		d.remove(id)
+		if u.assigned { // again, while it was let go
+			again := &unit{rec: Record{Version: recordVersion, ID: id}, assigned: true}
+			again.desire(u.rec.Assignment, u.rec.Revision)
+			d.add(again)
+		}
 	})
 }

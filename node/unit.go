@@ -40,6 +40,8 @@ type unit struct {
 
 	observed Observation
 	acted    int64 // the sequence number of the last action on systemd
+	refusals int   // of a stop or reset, in a row
+	actAt    time.Duration
 	launch   converge.Launch
 	launches int // failed in a row
 
@@ -61,9 +63,12 @@ func (u *unit) facts(d *Daemon, now units.Instant) converge.Facts {
 		Closure: u.closure,
 		Service: u.service(d),
 		Launch:  u.launch,
-		Ended:   u.rec.Ended, EndStored: u.report.endStored(),
-		Published:     u.report.published(),
+		Ended:   u.rec.Ended, EndStored: u.report.endStored() && u.onDisk(),
+		Published: u.report.published(), Offered: d.offered(u),
 		WithdrawAsked: u.report.withdrawAsked, Withdrawn: u.report.withdrawn,
+	}
+	if d.realised[u.root()] {
+		f.Closure = converge.Closure{Ready: true}
 	}
 	f.Launch.Asked = u.rec.LaunchedBoot == d.o.BootID
 	if u.app != nil {
@@ -87,7 +92,7 @@ func (u *unit) service(d *Daemon) converge.Service {
 // desire takes over an assignment's word, by maximum.
 func (u *unit) desire(a units.Assignment, revision int64) {
 	merged := u.rec.Assignment.Desired.Merge(a.Desired)
-	if u.rec.Revision == 0 {
+	if u.rec.Revision == 0 || revision > u.rec.Revision && u.rec.LaunchedBoot == "" && u.rec.Ended == nil {
 		u.rec.Assignment, u.rec.Revision, u.saved = a, revision, false
 	}
 	if u.rec.Assignment.Desired != merged {

@@ -22,20 +22,21 @@ const (
 type batch struct {
 	txn   registry.Txn
 	parts []part
-	lease registry.LeaseID
+	place place // that endpoints were put for; zero when none was
 }
 
 type part struct {
-	u         *unit
-	status    units.Status
-	gone      bool
-	published bool
-	left      bool // the endpoint is not touched
+	u        *unit
+	status   units.Status
+	revision int64 // compared
+	gone     bool
+	put      *units.Endpoint // the endpoint that was put
+	deleted  bool            // the endpoint was deleted
 }
 
 // write sends the next batch of reports when there is one and it may be sent.
 func (d *Daemon) write(now units.Instant) units.Instant {
-	if d.writing || !d.confirmed {
+	if d.writing || !d.confirmed || !d.placed {
 		return units.Instant{}
 	}
 	if !now.Reached(d.writeAt) {
@@ -58,13 +59,12 @@ func (d *Daemon) write(now units.Instant) units.Instant {
 
 // collect makes the batch of the units that have something to tell, oldest name first.
 func (d *Daemon) collect(now units.Instant) (batch, units.Instant) {
-	b := batch{lease: d.place.Lease}
+	var b batch
 	var next units.Instant
-	tenure := false
 	for _, id := range d.order {
 		u := d.units[id]
 		r := &u.report
-		if !r.known || r.inFlight || !r.dirty() {
+		if r.inFlight || !d.dirty(r) {
 			continue
 		}
 		if wait, ok := r.allow(now); !ok {
@@ -72,57 +72,61 @@ func (d *Daemon) collect(now units.Instant) (batch, units.Instant) {
 			continue
 		}
 		if len(b.parts) == reportsPerTxn {
-			return b, now.Add(writeEvery)
+			next = loop.Earliest(next, now.Add(writeEvery))
+			break
 		}
-		p, put, err := d.part(u, &b.txn)
+		p, err := d.part(u, &b.txn)
 		if err != nil {
 			d.o.Logger.Error().Err(err).Str("unit", id.String()).Msg("report could not be encoded")
 			continue
 		}
 		r.tokens--
 		r.inFlight = true
-		tenure = tenure || put
+		if p.put != nil {
+			b.place = d.place
+		}
 		b.parts = append(b.parts, p)
 	}
-	if tenure {
+	if b.place.Tenure != 0 {
 		// An endpoint is for a node that is in its place. The lease says so too, but a lease of an
 		// earlier tenure may still have a moment to live.
-		b.txn.If = append(b.txn.If, registry.Compare{Key: d.o.Keys.Alive(d.o.Node), Target: registry.CreateRevision, Number: d.place.Tenure})
+		b.txn.If = append(b.txn.If, registry.Compare{Key: d.o.Keys.Alive(d.o.Node), Target: registry.CreateRevision, Number: b.place.Tenure})
 	}
 	return b, next
 }
 
 // part adds a unit's report to a transaction.
-func (d *Daemon) part(u *unit, t *registry.Txn) (part, bool, error) {
+func (d *Daemon) part(u *unit, t *registry.Txn) (part, error) {
 	r := &u.report
 	statusKey, endpointKey := d.o.Keys.Status(d.o.Node, u.rec.ID), d.o.Keys.Endpoint(d.o.Node, u.rec.ID)
-	p := part{u: u, status: r.want, gone: r.gone, published: r.endpoint != nil && !r.gone, left: r.leave()}
+	p := part{u: u, status: r.want, revision: r.revision, gone: r.gone}
 	then := make([]registry.Op, 0, 2)
 	if r.gone {
 		then = append(then, registry.Op{Kind: registry.OpDelete, Key: statusKey})
 	} else {
 		value, err := registry.Encode(r.want, registry.Extra{})
 		if err != nil {
-			return part{}, false, err
+			return part{}, err
 		}
 		then = append(then, registry.Op{Kind: registry.OpPut, Key: statusKey, Value: value})
 	}
-	if p.published {
-		value, err := registry.Encode(*r.endpoint, registry.Extra{})
+	if d.puts(r) {
+		p.put = r.endpoint
+		value, err := registry.Encode(*p.put, registry.Extra{})
 		if err != nil {
-			return part{}, false, err
+			return part{}, err
 		}
 		then = append(then, registry.Op{Kind: registry.OpPut, Key: endpointKey, Value: value, Lease: d.place.Lease})
 		if r.endpointOut == endpointAbsent {
 			r.endpointOut = endpointUnknown // until there is an answer: a stop meanwhile has something to withdraw
 		}
-	} else if r.endpointOut != endpointAbsent && !p.left {
+	} else if p.deleted = r.deletes(); p.deleted {
 		then = append(then, registry.Op{Kind: registry.OpDelete, Key: endpointKey})
 	}
 	t.If = append(t.If, registry.Compare{Key: statusKey, Target: registry.ModRevision, Number: r.revision})
 	t.Then = append(t.Then, then...)
 	t.Else = append(t.Else, registry.Op{Kind: registry.OpRange, Key: statusKey})
-	return p, p.published, nil
+	return p, nil
 }
 
 // written applies the outcome of a batch.
@@ -133,13 +137,18 @@ func (d *Daemon) written(b batch, now units.Instant, t registry.TxnResult, err e
 	switch {
 	case err == nil && t.Succeeded:
 		for _, p := range b.parts {
-			d.stored(p, b.lease, t.Revision, now)
+			d.stored(p, b.place.Lease, t.Revision, now)
 		}
 	case err == nil:
 		// Somebody else's write came between: a late one of ours, or a hand's. What is there now is what
-		// the next write compares.
+		// the next write compares. Where nobody's did, the tenure is over, whatever the guard last said:
+		// reports go on without endpoints.
+		other := false
 		for i, p := range b.parts {
-			p.u.report.seen(t.Results[i].Range.KVs)
+			other = p.u.report.seen(p.revision, t.Results[i].Range.KVs) || other
+		}
+		if !other {
+			d.lost = b.place.Tenure
 		}
 		d.guardAt = 0
 	default:
@@ -148,9 +157,12 @@ func (d *Daemon) written(b batch, now units.Instant, t registry.TxnResult, err e
 		d.writeAt = now.Boot + writeAgain
 		for _, p := range b.parts {
 			p.u.report.force = true
-			if !errors.Is(err, registry.ErrLeaseNotFound) && !p.left {
+			if p.put != nil || p.deleted {
 				p.u.report.endpointOut = endpointUnknown
 			}
+		}
+		if errors.Is(err, registry.ErrLeaseNotFound) {
+			d.lost = b.place.Tenure
 		}
 		d.guardAt = 0
 		d.o.Logger.Warn().Err(err).Msg("reports were not acknowledged")
@@ -160,33 +172,39 @@ func (d *Daemon) written(b batch, now units.Instant, t registry.TxnResult, err e
 // stored notes that a report is in the registry.
 func (d *Daemon) stored(p part, lease registry.LeaseID, revision int64, now units.Instant) {
 	r := &p.u.report
-	if p.gone {
-		r.revision = 0
-		d.drop(p.u)
-		return
+	if p.revision == 0 && r.toldEndpoint == endpointUnknown {
+		r.toldEndpoint = endpointAbsent // there was no status, so nobody told of an endpoint either
 	}
-	d.statusEvents(now, p.u.rec.ID, r.told, p.status)
-	r.told = p.status
-	r.stored, r.revision, r.force = p.status, revision, false
-	if p.published {
+	if !p.gone {
+		d.statusEvents(now, p.u.rec.ID, r.told, p.status)
+		r.told = p.status
+	}
+	switch {
+	case p.put != nil:
 		d.endpointEvents(now, p.u, endpointThere)
-		r.endpointOut, r.outLease = endpointThere, lease
+		r.endpointOut, r.out, r.outLease = endpointThere, *p.put, lease
+	case p.deleted:
+		d.endpointEvents(now, p.u, endpointAbsent)
+		r.endpointOut, r.withdrawn = endpointAbsent, now.Boot
+	}
+	if p.gone {
+		r.stored, r.revision, r.force = units.Status{}, 0, false
+		if r.gone { // nobody assigned it again meanwhile
+			d.drop(p.u)
+		}
 		return
 	}
-	if r.endpointOut != endpointAbsent && !p.left {
-		d.endpointEvents(now, p.u, endpointAbsent)
-		r.endpointOut = endpointAbsent
-		r.withdrawn = now.Boot
-	}
+	r.stored, r.revision, r.force = p.status, revision, false
 }
 
-// seen takes over what a read of the status key found.
-func (r *report) seen(kvs []registry.KeyValue) {
+// seen takes over what a read of the status key found, and reports whether it is another than was
+// compared.
+func (r *report) seen(compared int64, kvs []registry.KeyValue) bool {
 	unsure := r.force // one of our own may be what is there
-	r.known, r.force = true, true
+	r.force = true
 	r.revision, r.stored = 0, units.Status{}
 	if len(kvs) == 0 {
-		return
+		return compared != 0
 	}
 	r.revision = kvs[0].ModRevision
 	if s, _, err := registry.Decode[units.Status](kvs[0].Key, kvs[0].Value); err == nil {
@@ -198,4 +216,5 @@ func (r *report) seen(kvs []registry.KeyValue) {
 			}
 		}
 	}
+	return r.revision != compared
 }

@@ -322,9 +322,9 @@ func act(f *Facts, a Action) {
 	case LaunchIt:
 		f.Service, f.Launch.Asked = Service{Phase: Starting}, true
 	case Publish:
-		f.Published = true
+		f.Published, f.Offered = true, true
 	case Withdraw:
-		f.Published, f.WithdrawAsked, f.Withdrawn = false, f.Now, f.Now
+		f.Offered, f.Published, f.WithdrawAsked, f.Withdrawn = false, false, f.Now, f.Now
 	case Stop:
 		f.Service.Phase = Stopping
 	case End:

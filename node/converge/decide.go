@@ -108,7 +108,7 @@ func endResult(f Facts) units.Result {
 // unknown handles a unit that the registry does not know: silence is not a command, so what runs runs
 // on and is reported.
 func unknown(f Facts, v Verdict) Verdict {
-	if f.Service.Phase == Unknown {
+	if f.Service.Phase == Unknown || !f.Confirmed {
 		v.State, v.Orphan = units.StateRunning, true
 		return v
 	}

@@ -31,7 +31,8 @@ type Facts struct {
 	EndStored bool
 
 	Health    units.Health
-	Published bool // an endpoint is out, as far as is known
+	Published bool // an endpoint may be out
+	Offered   bool // the right one is out, or on its way
 	// WithdrawAsked and Withdrawn are when the endpoint was asked to go and was known to be gone; 0
 	// is not yet.
 	WithdrawAsked, Withdrawn time.Duration

@@ -18,9 +18,15 @@ func run(f Facts, v Verdict) Verdict {
 	if f.Published && f.Service.Phase != Unknown {
 		v = v.with(Withdraw, "the unit is not running")
 	}
-	if f.Service.Phase == Ended && f.Service.Result.Failed() {
+	if f.Service.Phase == Ended {
+		// Also one that ended well: systemd restarts in place what is to be restarted, and what somebody
+		// stopped is not shown as ended.
+		state := units.StateStopped
+		if f.Service.Result.Failed() {
+			state = units.StateFailed
+		}
 		return v.ending(Ending{
-			State: units.StateFailed, Result: f.Service.Result, ExitCode: f.Service.ExitCode, Signal: f.Service.Signal,
+			State: state, Result: f.Service.Result, ExitCode: f.Service.ExitCode, Signal: f.Service.Signal,
 			Reason: f.Service.Reason,
 		}, "systemd has given it up")
 	}
@@ -50,7 +56,7 @@ func running(f Facts, v Verdict) Verdict {
 		v.State, v.Reason = units.StateRunning, units.Reason{Code: units.ReasonChecksPending}
 		return v
 	}
-	if !f.Published && f.Confirmed {
+	if !f.Offered && f.Confirmed {
 		v = v.with(Publish, "it is up")
 	}
 	return v
@@ -75,9 +81,6 @@ func prepare(f Facts, v Verdict) Verdict {
 	}
 	v.State = units.StateStarting
 	switch {
-	case f.Service.Phase == Ended:
-		// It ended well, which a service does only when somebody else stopped it. Clear it away first.
-		return v.with(Reset, "a finished unit of this name is still loaded")
 	case f.Launch.Permanent:
 		return v.ending(Ending{State: units.StateFailed, Result: units.ResultNotStarted, Reason: f.Launch.Failure}, "it cannot be started")
 	case f.Now < f.Launch.RetryAt:

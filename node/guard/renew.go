@@ -29,6 +29,9 @@ func (g *Guard) keepalive(sent time.Duration) {
 	g.renewals++
 	lease := g.lease
 	loop.Go(g.o.Executor, "keepalive", string(g.o.Node), func(ctx context.Context) (registry.Lease, error) {
+		// One that hangs on a dead member must not keep the next from another until the fence.
+		ctx, cancel := context.WithTimeout(ctx, KeepaliveEvery)
+		defer cancel()
 		return g.o.KV.KeepAlive(ctx, lease)
 	}, func(_ units.Instant, _ registry.Lease, err error) {
 		g.renewals--

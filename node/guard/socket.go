@@ -88,7 +88,7 @@ func (s *Server) Serve(ctx context.Context, l *net.UnixListener) error {
 				return fmt.Errorf("accept on the guard's socket: %w", err)
 			}
 			group.Go(func() error {
-				s.serve(conn)
+				s.serve(ctx, conn)
 				return nil
 			})
 		}
@@ -99,11 +99,14 @@ func (s *Server) Serve(ctx context.Context, l *net.UnixListener) error {
 	return nil
 }
 
-func (s *Server) serve(conn *net.UnixConn) {
+func (s *Server) serve(ctx context.Context, conn *net.UnixConn) {
 	defer func() { _ = conn.Close() }()
 	if err := conn.SetDeadline(time.Now().Add(answerWithin)); err != nil {
 		return
 	}
+	// Nobody renews the lease while an upgrade waits for a client that says nothing. Answers still go out.
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(longAgo) })
+	defer stop()
 	line, err := bufio.NewReaderSize(conn, maxLine).ReadSlice('\n')
 	if err != nil {
 		return

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -36,11 +37,22 @@ func Become(binary string, l *net.UnixListener) error {
 		return fmt.Errorf("upgrade the guard: %w", err)
 	}
 	defer func() { _ = f.Close() }()
-	if _, err := unix.FcntlInt(f.Fd(), unix.F_SETFD, 0); err != nil {
+	// Not f.Fd: it makes the socket itself blocking, which the listener shares, and a guard that goes on
+	// could then be woken from its Accept by a client alone.
+	raw, err := f.SyscallConn()
+	if err != nil {
 		return fmt.Errorf("upgrade the guard: %w", err)
 	}
+	number := 0
+	var inheritErr error
+	if err := raw.Control(func(fd uintptr) {
+		number = int(fd)
+		_, inheritErr = unix.FcntlInt(fd, unix.F_SETFD, 0)
+	}); err != nil || inheritErr != nil {
+		return fmt.Errorf("upgrade the guard: %w", errors.Join(err, inheritErr))
+	}
 	argv := append([]string{binary}, os.Args[1:]...)
-	env := append(os.Environ(), listenFD+"="+strconv.Itoa(int(f.Fd())))
+	env := append(os.Environ(), listenFD+"="+strconv.Itoa(number))
 	if err := syscall.Exec(binary, argv, env); err != nil {
 		return fmt.Errorf("upgrade the guard to %s: %w", binary, err)
 	}
