@@ -137,7 +137,7 @@ func (l *leader) app(records ...map[string]any) {
 	l.put(l.keys.Generation(web, 1), units.Submission{Document: string(doc)})
 	l.put(l.keys.App(web), units.Intent{Generation: 1, Count: 3})
 	for _, r := range records {
-		l.put(l.keys.Name(r["name"].(string)), dns.Claim{App: web})
+		l.put(l.keys.Name(r["name"].(string)), units.Claim{App: web})
 	}
 }
 

@@ -238,7 +238,7 @@ func (r *realDNS) endpoint(slot units.Slot, port uint16, addresses ...string) ma
 // dig returns the status and the sorted records of a section, without their TTLs: the cache's second.
 func (r *realDNS) dig(section, name, kind string) []string {
 	r.t.Helper()
-	out, err := exec.CommandContext(r.t.Context(), "dig", "@127.0.0.1", "-p", r.port, "+time=2", "+tries=1", "+noall", "+comments",
+	out, err := exec.CommandContext(r.t.Context(), "dig", "@127.0.0.1", "-p", r.port, "+time=5", "+tries=1", "+noall", "+comments",
 		"+"+section, name, kind).CombinedOutput()
 	if err != nil {
 		return []string{fmt.Sprintf("%v", err)}

@@ -18,17 +18,11 @@ func Kinds() []registry.Kind {
 	}
 }
 
-// Claim is the value of names/<fqdn>: whose the name is.
-type Claim struct {
-	App units.AppID `json:"app"`
-}
-
 // facts is what the DNS depends on, as the view holds it.
 type facts struct {
-	keys      registry.Keys
-	version   int // rises with every change of what the DNS should say
-	written   int // and this with every change of what is written for CoreDNS
-	regressed bool
+	keys    registry.Keys
+	version int // rises with every change of what the DNS should say
+	written int // and this with every change of what is written for CoreDNS
 
 	cluster   string
 	endpoints map[place]units.Endpoint
@@ -71,9 +65,8 @@ func newFacts(keys registry.Keys) *facts {
 	}
 }
 
-// Apply implements registry.Sink.
+// apply takes in a batch.
 func (f *facts) apply(b registry.Batch) {
-	f.regressed = f.regressed || b.Regressed
 	for _, c := range b.Changes {
 		key, err := f.keys.Parse(c.Key)
 		if err != nil {
@@ -108,7 +101,7 @@ func (f *facts) change(key registry.Key, c registry.Change) (matters bool, err e
 		was := f.assigned[at]
 		// What cannot be read may well be a unit that is meant to run.
 		f.assigned[at] = true
-		err = take(c, func(v units.Assignment) {
+		_ = take(c, func(v units.Assignment) {
 			f.assigned[at] = v.Desired != units.DesiredStop
 		}, func() { delete(f.assigned, at) })
 		return was != f.assigned[at], nil
@@ -123,7 +116,7 @@ func (f *facts) change(key registry.Key, c registry.Change) (matters bool, err e
 	case registry.KindGeneration:
 		err = f.document(generation{key.App, key.Generation}, c)
 	case registry.KindName:
-		err = take(c, func(v Claim) { f.claims[key.Name] = v.App }, func() { delete(f.claims, key.Name) })
+		err = take(c, func(v units.Claim) { f.claims[key.Name] = v.App }, func() { delete(f.claims, key.Name) })
 	case registry.KindSkyDNS:
 		if c.Deleted {
 			delete(f.skydns, key.Path)

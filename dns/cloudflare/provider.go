@@ -160,7 +160,7 @@ func (p *Provider) spend() error {
 	defer p.mu.Unlock()
 	now := p.o.Clock().Boot
 	if now < p.wait {
-		return &dns.Failure{Code: dns.ReasonRateLimited, After: p.wait - now, Err: errors.New("Cloudflare wants no requests for now")}
+		return &dns.Failure{Code: dns.ReasonRateLimited, After: p.wait - now, Err: errors.New("no requests are wanted for now")}
 	}
 	for len(p.sent) > 0 && now-p.sent[0] >= window {
 		p.sent = p.sent[1:]

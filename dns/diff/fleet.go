@@ -54,5 +54,3 @@ type Unclear struct {
 	// Nodes says that a node's registration could not be read: no address can be said to be nobody's.
 	Nodes bool
 }
-
-func (u Unclear) of(app units.AppID, name string) bool { return u.Apps[app] || u.Names[name] }
