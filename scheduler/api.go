@@ -21,12 +21,14 @@ import (
 //	GET  /readyz         200, or 503 with one reason a line; a follower is ready
 //	GET  /metrics        Prometheus
 //	GET  /v1/scheduler   the Overview
+//	GET  /v1/dns         how the names are kept, zone by zone; 421 from a scheduler that does not lead
 //	POST /v1/plan        the Preview of the document in the body; 421 from a scheduler that does not lead
 //
 // It only reads.
 type API struct {
 	Overview func() Overview
 	Preview  func(ctx context.Context, document []byte) (Preview, error)
+	Names    func(ctx context.Context) (any, error)
 	Logger   zerolog.Logger
 }
 
@@ -50,6 +52,10 @@ func (a API) Handler() http.Handler {
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /v1/scheduler", func(w http.ResponseWriter, _ *http.Request) { a.write(w, a.Overview()) })
+	mux.HandleFunc("GET /v1/dns", func(w http.ResponseWriter, r *http.Request) {
+		report, err := a.Names(r.Context())
+		a.answer(w, report, err)
+	})
 	mux.HandleFunc("POST /v1/plan", a.plan)
 	return mux
 }
@@ -61,10 +67,15 @@ func (a API) plan(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p, err := a.Preview(r.Context(), document)
+	a.answer(w, p, err)
+}
+
+// answer writes what came of a question to the leader.
+func (a API) answer(w http.ResponseWriter, v any, err error) {
 	problems := units.Problems(nil)
 	switch {
 	case err == nil:
-		a.write(w, p)
+		a.write(w, v)
 	case errors.Is(err, ErrNotLeading):
 		http.Error(w, err.Error(), http.StatusMisdirectedRequest)
 	case errors.As(err, &problems), errors.Is(err, units.ErrInvalid):

@@ -20,6 +20,8 @@ type Names interface {
 	Rest()
 	// Writes are the groups that bring the names in etcd up to the view.
 	Writes(now units.Instant) []registry.Group
+	// Report is what it tells of itself, as JSON has it.
+	Report() any
 }
 
 // noNames is a cluster whose names somebody else keeps.
@@ -29,6 +31,7 @@ func (noNames) Apply(registry.Batch)                  {}
 func (noNames) Lead(units.Instant, bool)              {}
 func (noNames) Rest()                                 {}
 func (noNames) Writes(units.Instant) []registry.Group { return nil }
+func (noNames) Report() any                           { return nil }
 func (noNames) Step(context.Context, units.Instant) (units.Instant, error) {
 	return units.Instant{}, nil
 }

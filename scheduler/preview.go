@@ -48,24 +48,36 @@ func (s *Scheduler) Preview(ctx context.Context, document []byte) (Preview, erro
 	if err != nil {
 		return Preview{}, err
 	}
+	return asked(ctx, s, func(now units.Instant) Preview { return s.preview(doc.App, spec, now) })
+}
+
+// NamesReport is what the keeper of names tells of itself. It waits for the leader's next Step.
+func (s *Scheduler) NamesReport(ctx context.Context) (any, error) {
+	return asked(ctx, s, func(units.Instant) any { return s.names.Report() })
+}
+
+// asked has a leader answer a question in its next Step.
+func asked[T any](ctx context.Context, s *Scheduler, question func(units.Instant) T) (T, error) {
 	type answer struct {
-		p   Preview
-		err error
+		value T
+		err   error
 	}
 	answers := make(chan answer, 1)
-	reply := func(p Preview, err error) { answers <- answer{p, err} } // it has room: nobody waits
+	reply := func(v T, err error) { answers <- answer{v, err} } // it has room: nobody waits
 	s.o.Mail.Post(func(now units.Instant) {
 		if !s.leading {
-			reply(Preview{}, ErrNotLeading)
+			var none T
+			reply(none, ErrNotLeading)
 			return
 		}
-		reply(s.preview(doc.App, spec, now), nil)
+		reply(question(now), nil)
 	})
 	select {
 	case <-ctx.Done():
-		return Preview{}, ctx.Err()
+		var none T
+		return none, ctx.Err()
 	case a := <-answers:
-		return a.p, a.err
+		return a.value, a.err
 	}
 }
 

@@ -87,7 +87,7 @@ func (p Process) Run(ctx context.Context) error {
 // serve answers the API until life ends.
 func (p Process) serve(life context.Context, group *errgroup.Group, s *Scheduler) {
 	server := &http.Server{
-		Handler:           API{Overview: s.Overview, Preview: s.Preview, Logger: p.Options.Logger}.Handler(),
+		Handler:           API{Overview: s.Overview, Preview: s.Preview, Names: s.NamesReport, Logger: p.Options.Logger}.Handler(),
 		ReadHeaderTimeout: 10 * time.Second,
 		BaseContext:       func(net.Listener) context.Context { return life },
 	}

@@ -30,6 +30,14 @@ func isBytes(text string) error     { _, err := units.ParseBytes(text); return e
 func isLabel(text string) error     { _, _, err := parseLabel(text); return err }
 func isPortRange(text string) error { _, err := parsePortRange(text); return err }
 
+func isZone(text string) error {
+	name, id, ok := strings.Cut(text, "=")
+	if !ok || id == "" || !strings.Contains(name, ".") {
+		return fmt.Errorf("%q is not a zone; write it like example.org=023e105f4ecef8ad9ca31a8372d0c353", text)
+	}
+	return nil
+}
+
 func isAddress(text string) error {
 	if _, err := netip.ParseAddr(text); err != nil {
 		return fmt.Errorf("%q is not an IP address", text)

@@ -63,11 +63,19 @@ func schedulerConfig() configKind {
 		{name: "etcd.embeddedDir", check: isAbsolute, flag: "embedded-etcd", doc: "run an etcd of its own that keeps its data here; etcd.endpoints is where it listens"},
 		{name: "placement.algorithm", fallback: "binpack", check: oneOf("binpack", "spread"), doc: "how to choose among fitting nodes, unless the app says"},
 	}...)
+	keys = append(keys, []configKey{
+		{name: "cloudflare.zones", kind: kindList, check: isZone, doc: "zones at Cloudflare that apps may have names in, as name=id"},
+		{name: "cloudflare.tokenFile", check: isAbsolute, doc: "file with Cloudflare's API token, which needs to edit the DNS of these zones alone"},
+	}...)
 	keys = append(keys, apiKeys("127.0.0.1:7441")...)
 	keys = append(keys, pathKeys()...)
 	keys = append(keys, logKeys()...)
 	return configKind{name: "scheduler", keys: keys, rules: func(c config) []string {
-		return slices.Concat(etcdRules(c), apiRules(c))
+		problems := slices.Concat(etcdRules(c), apiRules(c))
+		if len(c.list("cloudflare.zones")) > 0 && c.text("cloudflare.tokenFile") == "" {
+			problems = append(problems, "cloudflare.tokenFile: cloudflare.zones need a token to be changed with")
+		}
+		return problems
 	}}
 }
 

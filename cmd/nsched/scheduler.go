@@ -7,11 +7,14 @@ import (
 	"fmt"
 	mathrand "math/rand/v2"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
+	"github.com/nsched/nsched/dns"
+	"github.com/nsched/nsched/dns/cloudflare"
 	"github.com/nsched/nsched/node"
 	"github.com/nsched/nsched/scheduler"
 	"github.com/nsched/nsched/scheduler/placement"
@@ -77,12 +80,40 @@ func (s *session) runScheduler(ctx context.Context, c config) error {
 	return scheduler.Process{
 		Options: scheduler.Options{
 			Self:      units.Leader{Name: name, API: apiURL(listener, c.text("api.tlsCert") != "", addresses)},
-			ClusterID: newClusterID(), Keys: keys, KV: kv, Policy: policy, Logger: log,
+			ClusterID: newClusterID(), Names: keepNames(c, keys, log), Keys: keys, KV: kv, Policy: policy, Logger: log,
 			Seen: registry.SeenFile(filepath.Join(c.text("paths.state"), "scheduler-seen.json")),
 			Rand: mathrand.New(mathrand.NewPCG(uint64(time.Now().UnixNano()), 1)),
 		},
 		Clock: loop.Now, Listener: listener, Ready: notifyReady,
 	}.Run(ctx)
+}
+
+// names is the DNS syncer as the scheduler takes it.
+type names struct{ *dns.Syncer }
+
+// Report implements scheduler.Names.
+func (n names) Report() any { return n.Status() }
+
+// keepNames makes the part of the leader that keeps the DNS: CoreDNS' records always, a zone's where one
+// is configured.
+func keepNames(c config, keys registry.Keys, log zerolog.Logger) func(loop.Executor) (scheduler.Names, error) {
+	return func(x loop.Executor) (scheduler.Names, error) {
+		providers := map[units.DNSProvider]dns.Provider{}
+		if zones := c.list("cloudflare.zones"); len(zones) > 0 {
+			o := cloudflare.Options{TokenFile: c.text("cloudflare.tokenFile"), Clock: loop.Now}
+			for _, text := range zones {
+				name, id, _ := strings.Cut(text, "=")
+				o.Zones = append(o.Zones, cloudflare.Zone{Name: name, ID: id})
+			}
+			p, err := cloudflare.New(o)
+			if err != nil {
+				return nil, err
+			}
+			providers[units.ProviderCloudflare] = p
+		}
+		s, err := dns.New(dns.Options{Exec: x, Keys: keys, Providers: providers, Log: log})
+		return names{s}, err
+	}
 }
 
 // startEtcd runs the etcd of a small cluster in this process.
