@@ -9,8 +9,9 @@ import (
 // steppers are all types with a Step, as folder.Type. A new shell or component adds its line; the rule
 // cannot go hollow by a signature that changed, since a line too many fails as well.
 var steppers = []string{
-	"dns.Syncer", "node.Daemon", "node/guard.Guard", "scheduler.Scheduler",
-	"units/registry.Committer", "units/registry.Election", "units/registry.View",
+	"dns.Syncer", "node.Daemon", "node/guard.Guard", "scheduler.Scheduler", "scheduler.noNames",
+	"units/registry.Committer", "units/registry.Continuity", "units/registry.Election", "units/registry.Events",
+	"units/registry.View",
 }
 
 // statics are the programs that must run where nothing but the kernel is promised.
