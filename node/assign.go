@@ -15,7 +15,7 @@ type assignments struct{ d *Daemon }
 func (s assignments) Apply(b registry.Batch) {
 	d := s.d
 	if b.Regressed {
-		d.regressed = true
+		d.doubted = true
 		d.o.Logger.Error().Int64("rev", b.Revision).Msg("the registry went back in time; assignments that disappeared are held")
 	}
 	if b.After == 0 {
@@ -51,6 +51,8 @@ func (s assignments) Apply(b registry.Batch) {
 		if u == nil {
 			u = &unit{rec: Record{Version: recordVersion, ID: key.Unit}}
 			d.add(u)
+			// systemd has not been asked about it: now, while its closure is realised.
+			d.listAt = 0
 			if !b.Relisted {
 				// It has just been assigned.
 				u.report.endpointOut, u.report.toldEndpoint = endpointAbsent, endpointAbsent
@@ -76,18 +78,20 @@ type cluster struct{ d *Daemon }
 // Apply implements registry.Sink.
 func (s cluster) Apply(b registry.Batch) {
 	d := s.d
+	d.doubted = d.doubted || b.Regressed
 	for _, c := range b.Changes {
-		if c.Deleted {
-			continue // silence is not a command
-		}
 		switch c.Key {
 		case d.o.Keys.Cluster():
-			if v, _, err := registry.Decode[units.Cluster](c.Key, c.Value); err == nil {
-				d.cluster = v
+			if c.Deleted {
+				d.seen.cluster = units.Cluster{}
+			} else if v, _, err := registry.Decode[units.Cluster](c.Key, c.Value); err == nil {
+				d.cluster, d.seen.cluster = v, v
 			}
 		case d.o.Keys.Clock():
-			if v, _, err := registry.Decode[units.Clock](c.Key, c.Value); err == nil {
-				d.clock = v
+			if c.Deleted {
+				d.seen.clock = units.Clock{}
+			} else if v, _, err := registry.Decode[units.Clock](c.Key, c.Value); err == nil {
+				d.clock, d.seen.clock = v, v
 			}
 		}
 	}
