@@ -7,7 +7,9 @@ import (
 
 const (
 	backoffFirst = 100 * time.Millisecond
-	backoffMost  = 5 * time.Second
+	// backoffMost is about how far apart the attempts to connect are, which cost etcd nothing while it is
+	// away: more would only be felt after its return.
+	backoffMost = 2 * time.Second
 )
 
 // backOff is the wait before the next attempt: doubled each time, jittered to between half and whole so

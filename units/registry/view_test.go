@@ -347,6 +347,29 @@ func TestWhenEtcdWasAwayTheWatchIsTakenUpWithoutReadingAnew(t *testing.T) {
 	}
 }
 
+// After a minute without etcd a node used to see what had been asked of it up to five seconds after etcd's
+// return, and took what it saw for old for five seconds more.
+func TestSoonAfterAnOutageTheStateIsWholeAndKnownToBeCurrent(t *testing.T) {
+	r := newRig(t, t, "/")
+	r.Settle()
+	r.w.hush()
+	r.w.put("/a/1", "v")
+	for end := r.Now.Boot + time.Minute; r.Now.Boot < end; {
+		next := r.Step()
+		for _, task := range r.Exec.Waiting() {
+			task.Run(looptest.RequestLost)
+		}
+		if r.Mail.Len() == 0 {
+			r.Move(max(time.Millisecond, min(next.Boot, end)-r.Now.Boot))
+		}
+	}
+	const soon = 2500 * time.Millisecond
+	r.Advance(soon)
+	if s := r.view.State(r.Now); s.Revision != r.w.Revision() || s.Age > soon || s.Relists != 0 {
+		t.Fatalf("%+v", s)
+	}
+}
+
 func TestAnEtcdThatWentBackIsReported(t *testing.T) {
 	r := newRig(t, t, "")
 	r.w.put("/a/1", "old")

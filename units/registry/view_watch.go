@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// askAgain is when a watch that lags behind another and has not answered is asked once more: etcd
-	// does not answer for a watch that is still catching up.
+	// askAgain is when a watch that has not answered is asked once more: etcd does not answer for a watch
+	// that is still catching up.
 	askAgain = 250 * time.Millisecond
 	// askApart is the least time between two questions.
 	askApart = 20 * time.Millisecond
@@ -39,7 +39,8 @@ func (v *View) watch(ctx context.Context, now units.Instant) {
 	session := v.session
 	v.phase = phaseWatching
 	for i, w := range v.watches {
-		w.heard, w.asked, w.waiting = now.Boot, now.Boot, false
+		// Asked when the state was last current: after an outage at once, after a read when it is due.
+		w.heard, w.asked, w.waiting = now.Boot, v.heard, false
 		w.fresh = v.heard
 		req := Watch{Key: v.over[i].key, End: v.over[i].end, Revision: w.through + 1}
 		w.watcher = v.o.KV.Watch(ctx, req, func(r WatchResponse) {
@@ -139,10 +140,10 @@ func (v *View) stepWatch(ctx context.Context, now units.Instant) units.Instant {
 // nextAsk returns when a watch is to be asked how far it is: at once where another is further.
 func (v *View) nextAsk(w *viewWatch, furthest int64) time.Duration {
 	switch {
-	case w.through >= furthest:
-		return w.asked + v.o.Progress
 	case w.waiting:
 		return w.asked + askAgain
+	case w.through >= furthest:
+		return w.asked + v.o.Progress
 	}
 	return w.asked + askApart
 }
