@@ -17,7 +17,7 @@ const (
 // clean removes this node's own words about units that it knows nothing of: a status whose deletion
 // was lost, or that a late write brought back.
 func (d *Daemon) clean(now units.Instant) units.Instant {
-	if !d.confirmed || d.listed == 0 || d.cleaning || d.regressed || len(d.broken) > 0 {
+	if !d.confirmed || d.listed == 0 || d.cleaning || !d.continuity.Trusted() || len(d.broken) > 0 {
 		return units.Instant{}
 	}
 	if !now.Reached(d.cleanAt) {

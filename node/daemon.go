@@ -20,7 +20,7 @@ const recordVersion = 1
 // DefaultMaxOfflineAge is how long after the last contact a node still starts what its disk holds.
 const DefaultMaxOfflineAge = 24 * time.Hour
 
-// Options makes a daemon. Every field but MaxOfflineAge and Logger is required.
+// Options makes a daemon. Every field but Seen, MaxOfflineAge and Logger is required.
 type Options struct {
 	Node    units.NodeName
 	BootID  string
@@ -36,6 +36,8 @@ type Options struct {
 	Ports    Ports
 	Machine  Machine
 	Contact  Contact
+	// Seen keeps over a reboot how far the cluster was seen; nil keeps nothing.
+	Seen registry.SeenStore
 
 	MaxOfflineAge time.Duration
 	Logger        zerolog.Logger
@@ -57,15 +59,20 @@ type Daemon struct {
 	loading, loaded bool
 	broken          []error // records that cannot be read
 	confirmed       bool
-	regressed       bool
-	cluster         units.Cluster
-	clock           units.Clock
-	time            registry.ClusterTime
-	events          *registry.Events
-	startedAt       time.Duration
-	contact         time.Time
-	keepAt          time.Duration
-	keeping         bool
+	doubted         bool // a view went back
+	continuity      *registry.Continuity
+	seen            struct { // as last read, complete
+		cluster units.Cluster
+		clock   units.Clock
+	}
+	cluster   units.Cluster
+	clock     units.Clock
+	time      registry.ClusterTime
+	events    *registry.Events
+	startedAt time.Duration
+	contact   time.Time
+	keepAt    time.Duration
+	keeping   bool
 
 	place   place
 	placed  bool  // the guard has held the node's place in this life of the daemon
@@ -142,6 +149,7 @@ func New(o Options) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.continuity = registry.NewContinuity(registry.ContinuityOptions{Store: o.Seen, Exec: o.Executor, Log: o.Logger})
 	d.tellAll(units.Instant{})
 	return d, nil
 }
@@ -162,6 +170,11 @@ func (d *Daemon) Step(ctx context.Context, now units.Instant) (units.Instant, er
 		return units.Instant{}, fmt.Errorf("view the cluster: %w", err)
 	}
 	next = loop.Earliest(next, about)
+	trusted, err := d.trust(ctx, now)
+	if err != nil {
+		return units.Instant{}, fmt.Errorf("compare the cluster with the one that was seen: %w", err)
+	}
+	next = loop.Earliest(next, trusted)
 	if d.clock.N != 0 {
 		d.time.Observe(now, d.clock)
 	}

@@ -21,13 +21,15 @@ const (
 // hold says why nothing may be started now; the zero Reason is "it may".
 func (d *Daemon) hold(_ *unit, now units.Instant) units.Reason {
 	switch {
+	case d.continuity.Held() != "":
+		return units.Reason{Code: units.ReasonOffline, Message: "nothing new is started: " + d.continuity.Held()}
+	case d.confirmed && !d.continuity.Trusted():
+		return units.Reason{Code: units.ReasonOffline, Message: "the cluster's identity has not been read yet"}
 	case d.confirmed && !d.placed:
 		// Another machine may have this name, and these be its units.
 		return units.Reason{Code: units.ReasonTenureLost, Message: "the guard has not taken this node's place in the cluster yet"}
-	case d.confirmed && !d.regressed:
-		return units.Reason{}
 	case d.confirmed:
-		return units.Reason{Code: units.ReasonOffline, Message: "the registry went back in time; nothing new is started until an operator acknowledges it"}
+		return units.Reason{}
 	case now.Boot < d.startedAt+offlineGrace:
 		return units.Reason{Code: units.ReasonOffline, Message: "waiting for the registry"}
 	case d.contact.IsZero():

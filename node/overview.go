@@ -55,7 +55,7 @@ func (d *Daemon) tellAll(now units.Instant) {
 		{!d.loaded, "the records are being read"},
 		{!d.confirmed, "the registry has not been read yet"},
 		{d.confirmed && d.loaded && d.view.State(now).Age > recentContact, "the registry does not answer"},
-		{d.regressed, "the registry went back in time"},
+		{d.continuity.Held() != "", "the registry is not believed: " + d.continuity.Held()},
 		{d.guardErr != nil, "the guard does not answer: " + text(d.guardErr)},
 		{d.place.asked && !d.place.held(), "the guard does not hold this node's place: " + d.place.Reason.String()},
 		{d.systemdErr != nil, "systemd does not answer: " + text(d.systemdErr)},

@@ -58,12 +58,14 @@ type unit struct {
 func (u *unit) facts(d *Daemon, now units.Instant) converge.Facts {
 	f := converge.Facts{
 		ID: u.rec.ID, Now: now.Boot, Desired: u.rec.Assignment.Desired,
-		Confirmed: d.confirmed, Assigned: u.assigned, Hold: d.hold(u, now),
-		Spec:    converge.Spec{Known: u.app != nil || !u.refused.IsZero(), Refused: u.refused},
-		Closure: u.closure,
-		Service: u.service(d),
-		Launch:  u.launch,
-		Ended:   u.rec.Ended, EndStored: u.report.endStored() && u.onDisk(),
+		Confirmed: d.confirmed, Hold: d.hold(u, now),
+		// What a registry that is not trusted does not hold may be assigned all the same.
+		Assigned: u.assigned || !d.continuity.Trusted(),
+		Spec:     converge.Spec{Known: u.app != nil || !u.refused.IsZero(), Refused: u.refused},
+		Closure:  u.closure,
+		Service:  u.service(d),
+		Launch:   u.launch,
+		Ended:    u.rec.Ended, EndStored: u.report.endStored() && u.onDisk(),
 		Published: u.report.published(), Offered: d.offered(u),
 		WithdrawAsked: u.report.withdrawAsked, Withdrawn: u.report.withdrawn,
 	}

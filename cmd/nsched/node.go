@@ -11,6 +11,7 @@ import (
 	"github.com/nsched/nsched/node/systemd"
 	"github.com/nsched/nsched/units"
 	"github.com/nsched/nsched/units/loop"
+	"github.com/nsched/nsched/units/registry"
 )
 
 // guardUnit is the guard's systemd unit, which singletons are bound to.
@@ -88,6 +89,7 @@ func (s *session) runNode(ctx context.Context, c config) error {
 			},
 			Prober: node.NetProber{}, Ports: node.ProcNet{},
 			Records: node.RecordDir(state("units")), Contact: node.ContactFile(state("contact")),
+			Seen:  registry.SeenFile(state("node-seen.json")),
 			Guard: guardClient(guardSocket(c)),
 			Machine: machine{
 				Host: node.Host{

@@ -77,7 +77,7 @@ func (n *NodeHost) StartAll() {
 func (n *NodeHost) life(l Life) loop.Stepper {
 	d, err := node.New(node.Options{
 		Node: units.NodeName(n.Name), BootID: n.BootID(), Version: "sim", Keys: Keys, KV: l.KV,
-		Store: simStore{n}, Prober: simProber{n}, Records: simRecords{n}, Guard: n, Ports: simPorts{}, Machine: n, Contact: simContact{n},
+		Store: simStore{n}, Prober: simProber{n}, Records: simRecords{n}, Guard: n, Ports: simPorts{}, Machine: n, Contact: simContact{n}, Seen: &n.nodeSeen,
 		Services: simServices{n: n, Systemd: node.Systemd{
 			Manager: n.Systemd, Files: simFiles{}, GuardUnit: "nsched-guard.service", GuardSocket: "/run/nsched/guard.sock",
 		}},

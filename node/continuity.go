@@ -1,0 +1,27 @@
+package node
+
+import (
+	"context"
+
+	"github.com/nsched/nsched/units"
+)
+
+// trust looks whether the registry is still the one that this node knew. While it is not, what it says is
+// no reason to start, forget or remove anything; what runs runs on, and is reported and published.
+func (d *Daemon) trust(ctx context.Context, now units.Instant) (units.Instant, error) {
+	before := d.continuity.Held()
+	if d.doubted {
+		d.doubted = false
+		d.continuity.Doubt()
+	}
+	if d.about.Revision() != 0 {
+		d.continuity.Read(d.seen.cluster, d.seen.clock)
+	}
+	switch held := d.continuity.Held(); {
+	case before == "" && held != "":
+		d.events.Add(now, units.Event{Type: units.EventRegression, Node: d.o.Node, Reason: units.Reason{Message: held}})
+	case before != "" && held == "":
+		d.time.Reset()
+	}
+	return d.continuity.Step(ctx, now)
+}
