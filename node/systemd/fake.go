@@ -176,8 +176,12 @@ func (f *Fake) Advance(now units.Instant) {
 
 func (f *Fake) soonest() *fakeUnit {
 	var first *fakeUnit
-	for _, u := range f.ordered() {
-		if u.then != nil && (first == nil || u.due() < first.due()) {
+	for _, u := range f.units { // order-free: a minimum, and ties go by name
+		if u.then == nil {
+			continue
+		}
+		if first == nil || u.due() < first.due() ||
+			u.due() == first.due() && u.service.Unit.Compare(first.service.Unit) < 0 {
 			first = u
 		}
 	}

@@ -39,6 +39,7 @@ func (w *World) Guarded() *Watchman {
 
 // see follows every change.
 func (m *Watchman) see(r registry.WatchResponse) {
+	given := false
 	for _, c := range r.Changes {
 		key, err := Keys.Parse(c.Key)
 		if err != nil {
@@ -50,13 +51,14 @@ func (m *Watchman) see(r registry.WatchResponse) {
 			m.learn(c)
 		case registry.KindUnit:
 			m.assignment(key, c)
+			given = given || !c.Deleted
 		case registry.KindSlots, registry.KindSummary:
 			if len(c.Value) > registry.ValueLimit {
 				m.w.fail(fmt.Errorf("%s has %d bytes", c.Key, len(c.Value)))
 			}
 		}
 	}
-	if len(r.Changes) > 0 {
+	if given {
 		m.capacity()
 	}
 }
