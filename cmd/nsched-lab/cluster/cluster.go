@@ -32,7 +32,7 @@ type Cluster struct {
 
 	mu    sync.Mutex
 	etcd  *host.Process
-	nodes []*Node
+	hosts []*host.Host // that run nsched
 }
 
 // Open opens a lab with etcd and the machine to build on. When it fails, nothing is left.
@@ -89,4 +89,20 @@ const CachePort = "8080"
 // to stay with the calling process.
 func (c *Cluster) Start(ctx context.Context, log string, argv ...string) (*host.Process, error) {
 	return c.Lab.Start(ctx, host.Command{Argv: argv, Log: log, Detach: c.detach})
+}
+
+// reserve returns the host of that name, and makes one where there is none.
+func (c *Cluster) reserve(ctx context.Context, name string) (*host.Host, error) {
+	h, err := c.Lab.Host(ctx, name)
+	if errors.Is(err, host.ErrNoHost) {
+		h, err = c.Lab.Create(ctx, name)
+	}
+	return h, err
+}
+
+// runs notes a host whose journal is worth a look when something fails.
+func (c *Cluster) runs(h *host.Host) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hosts = append(c.hosts, h)
 }

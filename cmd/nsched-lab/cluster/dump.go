@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,10 +21,10 @@ const dumpLines = 60
 // the lab.
 func (c *Cluster) Dump(ctx context.Context, w io.Writer) {
 	c.mu.Lock()
-	nodes := append([]*Node(nil), c.nodes...)
+	hosts := slices.Clone(c.hosts)
 	c.mu.Unlock()
-	for _, n := range nodes {
-		n.Dump(ctx, w)
+	for _, h := range hosts {
+		DumpHost(ctx, w, h)
 	}
 	logs, _ := filepath.Glob(filepath.Join(c.Lab.Logs(), "*.log"))
 	for _, file := range logs {
@@ -36,13 +37,13 @@ func (c *Cluster) Dump(ctx context.Context, w io.Writer) {
 	}
 }
 
-// Dump writes the end of what nsched said on the host.
-func (n *Node) Dump(ctx context.Context, w io.Writer) {
+// DumpHost writes the end of what nsched said on a host.
+func DumpHost(ctx context.Context, w io.Writer, h *host.Host) {
 	var out bytes.Buffer
-	err := n.Host.Run(ctx, host.Command{Argv: []string{
+	err := h.Run(ctx, host.Command{Argv: []string{
 		"journalctl", "--no-pager", "--boot", "--output=short-precise", "--lines=" + strconv.Itoa(4*dumpLines), "--unit=nsched*",
 	}, Stdout: &out, Stderr: &out})
-	_, _ = fmt.Fprintf(w, "--- journal of %s (%v)\n%s\n", n.Name(), err, out.Bytes())
+	_, _ = fmt.Fprintf(w, "--- journal of %s (%v)\n%s\n", h.Name(), err, out.Bytes())
 }
 
 func last(text []byte, lines int) []byte {

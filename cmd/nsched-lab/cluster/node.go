@@ -43,13 +43,14 @@ type NodeOptions struct {
 	Settings map[string]map[string]any
 }
 
-// AddNode makes a host, installs nsched on it and boots it. Guard and daemon are enabled, so they come
+// AddNode takes the host of that name, or makes one, installs nsched on it and boots it. Guard and daemon are enabled, so they come
 // back with every boot. It does not wait until the node is registered: see Ready.
 func (c *Cluster) AddNode(ctx context.Context, name string, o NodeOptions) (*Node, error) {
-	h, err := c.Lab.Create(ctx, name)
+	h, err := c.reserve(ctx, name)
 	if err != nil {
 		return nil, err
 	}
+	c.runs(h)
 	n := &Node{Host: h, Node: units.NodeName(name), c: c}
 	if err := c.Install(ctx, h); err != nil {
 		return nil, err
@@ -63,9 +64,6 @@ func (c *Cluster) AddNode(ctx context.Context, name string, o NodeOptions) (*Nod
 	if _, err := h.Exec(ctx, "systemctl", "enable", "--now", "--quiet", GuardUnit, DaemonUnit); err != nil {
 		return nil, fmt.Errorf("start nsched on %s: %w", name, err)
 	}
-	c.mu.Lock()
-	c.nodes = append(c.nodes, n)
-	c.mu.Unlock()
 	return n, nil
 }
 

@@ -14,13 +14,14 @@ const SchedulerUnit = "nsched-scheduler.service"
 // Scheduler is a host that runs a scheduler.
 type Scheduler struct{ *host.Host }
 
-// AddScheduler makes a host, installs nsched on it, boots it and starts a scheduler there, from the unit
+// AddScheduler takes the host of that name, or makes one, installs nsched on it, boots it and starts a scheduler there, from the unit
 // file that is installed anywhere else. It does not wait until somebody leads.
 func (c *Cluster) AddScheduler(ctx context.Context, name string) (*Scheduler, error) {
-	h, err := c.Lab.Create(ctx, name)
+	h, err := c.reserve(ctx, name)
 	if err != nil {
 		return nil, err
 	}
+	c.runs(h)
 	if err := c.Install(ctx, h); err != nil {
 		return nil, err
 	}

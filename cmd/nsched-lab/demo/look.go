@@ -68,6 +68,34 @@ func (d *show) healthy(ctx context.Context, want int, away string) error {
 	})
 }
 
+// settled waits until the summary that people read, which is written once a second, says that so many
+// units are ready, none of them on the node that is away. Stopped is nought of nought.
+func (d *show) settled(ctx context.Context, want int, away string) error {
+	return until(ctx, "nsched status has followed", func() error {
+		out, err := d.quiet(ctx, "nsched", "status", "hello", "-o", "json")
+		if err != nil {
+			return err
+		}
+		var s struct {
+			State string
+			Ready int
+			Slots []struct{ Node string }
+		}
+		if err := json.Unmarshal([]byte(out), &s); err != nil {
+			return fmt.Errorf("read what nsched status says: %w", err)
+		}
+		for _, slot := range s.Slots {
+			if slot.Node == away && away != "" {
+				return fmt.Errorf("%w: it still shows %s", errNotYet, away)
+			}
+		}
+		if s.Ready != want || want == 0 && s.State != "stopped" {
+			return fmt.Errorf("%w: %d are ready, the app is %s", errNotYet, s.Ready, s.State)
+		}
+		return nil
+	})
+}
+
 // leader finds who leads: the oldest key of the election, and its term.
 func (d *show) leader(ctx context.Context) (string, int64, error) {
 	prefix := d.c.Keys.Under(registry.KindLeader)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,6 +31,7 @@ func (d *show) raise(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.say("The lab's name is %s. Its logs are in %s.\n", d.c.Lab.ID(), d.c.Lab.Logs())
 	serve := append(append([]string{}, d.o.Serve...), d.c.Caches(), ":"+cluster.CachePort)
 	if _, err := d.c.Start(ctx, "cache.log", serve...); err != nil {
 		return fmt.Errorf("serve the cache: %w", err)
@@ -47,12 +49,22 @@ func (d *show) raise(ctx context.Context) error {
 	return d.dev(ctx, "nsched nodes")
 }
 
+var (
+	schedulers = []string{"s1", "s2"}
+	nodes      = []string{"n1", "n2", "n3"}
+)
+
 // hosts boots schedulers and nodes, all at once, and waits until they are ready.
 func (d *show) hosts(ctx context.Context) error {
+	for _, name := range append(slices.Clone(schedulers), nodes...) { // in order, and so are their addresses
+		if _, err := d.c.Lab.Create(ctx, name); err != nil {
+			return err
+		}
+	}
 	d.nodes, d.schedulers = map[string]*cluster.Node{}, map[string]*cluster.Scheduler{}
 	var mu sync.Mutex
 	group, booting := errgroup.WithContext(ctx)
-	for _, name := range []string{"s1", "s2"} {
+	for _, name := range schedulers {
 		group.Go(func() error {
 			s, err := d.c.AddScheduler(booting, name)
 			mu.Lock()
@@ -61,7 +73,7 @@ func (d *show) hosts(ctx context.Context) error {
 			return err
 		})
 	}
-	for _, name := range []string{"n1", "n2", "n3"} {
+	for _, name := range nodes {
 		group.Go(func() error {
 			n, err := d.c.AddNode(booting, name, cluster.NodeOptions{})
 			if err != nil {

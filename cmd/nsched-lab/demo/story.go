@@ -50,7 +50,7 @@ func (d *show) lose(ctx context.Context) error {
 	d.tell(
 		"Nobody hears a word from it. Its lease in etcd runs out after 15 s; then its unit is placed anew, and",
 		"the name follows. The others serve all the time.")
-	d.command("lab", "cut the power of "+victim.Name())
+	d.command("lab", "nsched-lab power-off "+d.c.Lab.ID()+"/"+victim.Name())
 	begun := time.Now()
 	if err := victim.PowerOff(ctx); err != nil {
 		return err
@@ -71,12 +71,15 @@ func (d *show) lose(ctx context.Context) error {
 		return err
 	}
 	d.took("power cut until DNS has forgotten the machine", time.Since(begun))
+	if err := d.settled(ctx, len(before), victim.Name()); err != nil {
+		return err
+	}
 	for _, line := range []string{"nsched nodes", "nsched status hello", "dig +short A " + name, byName} {
 		if err := d.dev(ctx, line); err != nil {
 			return err
 		}
 	}
-	d.command("lab", "give "+victim.Name()+" its power back")
+	d.command("lab", "nsched-lab power-on "+d.c.Lab.ID()+"/"+victim.Name())
 	begun = time.Now()
 	if err := victim.PowerOn(ctx); err != nil {
 		return err
@@ -119,6 +122,9 @@ func (d *show) depose(ctx context.Context) error {
 		return fmt.Errorf("the term was %d and is %d: %w", term, nextTerm, errNotYet)
 	}
 	d.say("  %s leads now, in term %d after term %d.", next, nextTerm, term)
+	if err := d.settled(ctx, 4, ""); err != nil {
+		return err
+	}
 	return d.dev(ctx, "nsched status hello")
 }
 
@@ -193,10 +199,14 @@ func (d *show) crash(ctx context.Context) error {
 // stop stops the app.
 func (d *show) stop(ctx context.Context) error {
 	d.step("The app is stopped")
+	d.say("")
 	begun := time.Now()
 	if err := d.dev(ctx, "nsched stop hello"); err != nil {
 		return err
 	}
 	d.took("stop until none of its units runs", time.Since(begun))
+	if err := d.settled(ctx, 0, ""); err != nil {
+		return err
+	}
 	return d.dev(ctx, "nsched status hello; nsched units")
 }

@@ -168,7 +168,7 @@ func (s *stage) dumpOnFailure(t *testing.T, n *cluster.Node) {
 		if t.Failed() {
 			ctx, cancel := context.WithTimeout(background(), 20*time.Second)
 			defer cancel()
-			n.Dump(ctx, t.Output())
+			cluster.DumpHost(ctx, t.Output(), n.Host)
 		}
 	})
 }
