@@ -20,8 +20,9 @@ type appFacts struct {
 	slots       map[string]held[units.Slots]   // by chunk
 	summaries   map[string]held[units.Summary] // by chunk
 	units       map[unitKey]bool               // of this app
-	// summaryAt is the boot time of the last summary that this leader wrote.
-	summaryAt time.Duration
+	// summariesPaid is the boot time until which summaryEvery is used up by the summaries that this leader
+	// has written; it lies ahead after a burst of them.
+	summariesPaid time.Duration
 }
 
 // generation is a stored document, read once.

@@ -12,8 +12,12 @@ import (
 	"github.com/nsched/nsched/units/registry"
 )
 
-// summaryEvery bounds how often an app's summary is written.
-const summaryEvery = time.Second
+// An app's summary is written once in summaryEvery in the long run, and up to summaryBurst times at once:
+// placed, running and healthy follow each other within a second, and people wait for them.
+const (
+	summaryEvery = time.Second
+	summaryBurst = 4
+)
 
 // summaries are the groups that make summary/ say what the latest plan and the nodes say, of the apps
 // that have changed since their last summary.
@@ -26,14 +30,14 @@ func (s *Scheduler) summaries(now units.Instant) ([]registry.Group, units.Instan
 			delete(s.stale, id)
 			continue
 		}
-		if due := a.summaryAt + summaryEvery; a.summaryAt != 0 && now.Boot < due {
+		if due := a.summariesPaid - (summaryBurst-1)*summaryEvery; now.Boot < due {
 			next = loop.Earliest(next, s.wish(now, due))
 			continue
 		}
 		delete(s.stale, id)
 		changed := s.summary(id, a)
 		if len(changed) > 0 {
-			a.summaryAt = now.Boot
+			a.summariesPaid = max(a.summariesPaid, now.Boot) + summaryEvery
 		}
 		groups = append(groups, changed...)
 	}
