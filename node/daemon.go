@@ -110,6 +110,8 @@ type Daemon struct {
 	fetched  progressBoard
 	sweeping bool
 	sweepAt  time.Duration
+	tidying  bool
+	tidyAt   time.Duration
 	cleaning bool
 	cleanAt  time.Duration
 
@@ -179,7 +181,7 @@ func (d *Daemon) Step(ctx context.Context, now units.Instant) (units.Instant, er
 		d.time.Observe(now, d.clock)
 	}
 	for _, component := range []func(units.Instant) units.Instant{
-		d.askGuard, d.describe, d.register, d.observe, d.keepContact, d.clean, d.sweep,
+		d.askGuard, d.describe, d.register, d.observe, d.keepContact, d.clean, d.sweep, d.tidy,
 	} {
 		next = loop.Earliest(next, component(now))
 	}
@@ -247,7 +249,7 @@ func (d *Daemon) do(u *unit, a converge.Action, now units.Instant) {
 			d.fetch(u)
 		}
 	case converge.LaunchIt:
-		if !u.busy[laneSystemd] {
+		if !u.busy[laneSystemd] && !d.tidying {
 			d.launchUnit(u)
 		}
 	case converge.Stop:

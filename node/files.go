@@ -34,6 +34,22 @@ func (f ShimFiles) Put(id units.UnitID, r systemd.Record) (record, shim string, 
 // Remove implements UnitFiles.
 func (f ShimFiles) Remove(id units.UnitID) error { return f.Records.Remove(id) }
 
+// Sweep implements UnitFiles.
+func (f ShimFiles) Sweep(keep []units.UnitID, shims []string) error {
+	current, err := f.Shims.Install(f.Shim)
+	if err != nil {
+		return err
+	}
+	kept, paths := map[units.UnitID]bool{}, map[string]bool{current: true}
+	for _, id := range keep {
+		kept[id] = true
+	}
+	for _, path := range shims {
+		paths[path] = true
+	}
+	return errors.Join(f.Records.Sweep(kept), f.Shims.Sweep(paths))
+}
+
 // RecordDir keeps each unit's Record in a file "<unit>.json".
 type RecordDir string
 

@@ -57,6 +57,9 @@ type Services interface {
 	Reset(ctx context.Context, id units.UnitID) error
 	// List returns every unit of nsched that systemd has loaded.
 	List(ctx context.Context) ([]Observation, error)
+	// Tidy removes the files that were kept for units other than these, and the shims that no unit
+	// names. No Start may be under way.
+	Tidy(ctx context.Context, keep []units.UnitID, shims []string) error
 }
 
 // Service is a unit to start: everything is decided, expanded and checked.
@@ -82,6 +85,7 @@ type Observation struct {
 	PID        int
 	Restarts   int
 	Invocation string
+	Shim       string // the copy of the shim that it names
 }
 
 // Prober makes one try of a health check. Nil is a pass.

@@ -24,6 +24,9 @@ type UnitFiles interface {
 	Put(id units.UnitID, r systemd.Record) (record, shim string, err error)
 	// Remove forgets the unit's record. One that is not there is fine.
 	Remove(id units.UnitID) error
+	// Sweep removes the records of all units but these, and every copy of the shim but these and the one
+	// that Put would name. No Put may be under way.
+	Sweep(keep []units.UnitID, shims []string) error
 }
 
 // Systemd runs units under systemd. GuardUnit and GuardSocket are what a unit bound to the tenure is
@@ -94,6 +97,11 @@ func unlessMissing(err error) error {
 	return err
 }
 
+// Tidy implements Services.
+func (s Systemd) Tidy(_ context.Context, keep []units.UnitID, shims []string) error {
+	return s.Files.Sweep(keep, shims)
+}
+
 // List implements Services.
 func (s Systemd) List(ctx context.Context) ([]Observation, error) {
 	list, err := s.Manager.List(ctx)
@@ -111,7 +119,7 @@ func (s Systemd) List(ctx context.Context) ([]Observation, error) {
 func observation(u systemd.Unit) Observation {
 	o := Observation{
 		ID: u.ID, Result: u.Outcome(), ExitCode: u.ExitCode, Signal: u.Signal, Reason: u.Reason(),
-		PID: u.MainPID, Restarts: u.Restarts, Invocation: u.Invocation,
+		PID: u.MainPID, Restarts: u.Restarts, Invocation: u.Invocation, Shim: u.Exec,
 	}
 	switch u.State() {
 	case units.StateStarting:

@@ -88,7 +88,9 @@ func (r *Records) Sweep(keep map[units.UnitID]bool) error {
 		id, err := units.ParseUnitID(text)
 		isRecord := ok && err == nil
 		if isRecord && !keep[id] || strings.HasPrefix(name, temporaryPrefix) {
-			errs = append(errs, os.Remove(filepath.Join(r.dir, name)))
+			if err := os.Remove(filepath.Join(r.dir, name)); !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, err) // a Remove may have been quicker
+			}
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

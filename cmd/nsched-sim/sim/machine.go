@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -103,16 +104,31 @@ func (s *simSeen) Save(seen registry.Seen) error {
 	return nil
 }
 
-// simFiles holds records and shims, which nothing here reads.
-type simFiles struct{}
+// simFiles holds records and shims. systemd reads a record again when it restarts the unit in place.
+type simFiles struct{ n *NodeHost }
 
 // Put implements node.UnitFiles.
-func (simFiles) Put(id units.UnitID, _ systemd.Record) (record, shim string, err error) {
+func (f simFiles) Put(id units.UnitID, _ systemd.Record) (record, shim string, err error) {
+	f.n.files[id] = true
 	return "/var/lib/nsched/records/" + id.String() + ".json", "/var/lib/nsched/exec/sim/nsched-exec", nil
 }
 
 // Remove implements node.UnitFiles.
-func (simFiles) Remove(units.UnitID) error { return nil }
+func (f simFiles) Remove(id units.UnitID) error {
+	delete(f.n.files, id)
+	return nil
+}
+
+// Sweep implements node.UnitFiles. It ends the run when a unit that runs would lose its record or shim.
+func (f simFiles) Sweep(keep []units.UnitID, shims []string) error {
+	for _, id := range f.n.Running() {
+		if !slices.Contains(keep, id) || len(shims) == 0 {
+			f.n.w.fail(fmt.Errorf("%s sweeps the files of %s, which runs", f.n.Name, id))
+		}
+	}
+	maps.DeleteFunc(f.n.files, func(id units.UnitID, _ bool) bool { return !slices.Contains(keep, id) })
+	return nil
+}
 
 // simServices is systemd as the daemon asks it, with somebody who listens.
 type simServices struct {

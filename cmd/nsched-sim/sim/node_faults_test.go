@@ -163,7 +163,7 @@ func TestASecondMachineOfOneNameRunsNothing(t *testing.T) {
 		d, err := node.New(node.Options{
 			Node: "n1", BootID: "twin", Version: "sim", Keys: Keys, KV: l.KV,
 			Store: simStore{twin}, Prober: simProber{twin}, Records: simRecords{twin}, Guard: refusedGuard{}, Ports: simPorts{}, Machine: twin, Contact: simContact{twin},
-			Services: node.Systemd{Manager: twin.Systemd, Files: simFiles{}, GuardUnit: "nsched-guard.service", GuardSocket: "/run/nsched/guard.sock"},
+			Services: node.Systemd{Manager: twin.Systemd, Files: simFiles{twin}, GuardUnit: "nsched-guard.service", GuardSocket: "/run/nsched/guard.sock"},
 			Mail:     l.Mail, Executor: l.Exec,
 		})
 		if err != nil {
@@ -243,7 +243,7 @@ func TestAStopIsCarriedOutThoughTheMachineCannotBeDescribed(t *testing.T) {
 		d, err := node.New(node.Options{
 			Node: "n1", BootID: n.BootID(), Version: "sim", Keys: Keys, KV: l.KV,
 			Store: simStore{n}, Prober: simProber{n}, Records: simRecords{n}, Guard: n, Ports: simPorts{}, Machine: brokenMachine{}, Contact: simContact{n},
-			Services: node.Systemd{Manager: n.Systemd, Files: simFiles{}, GuardUnit: "nsched-guard.service", GuardSocket: "/run/nsched/guard.sock"},
+			Services: node.Systemd{Manager: n.Systemd, Files: simFiles{n}, GuardUnit: "nsched-guard.service", GuardSocket: "/run/nsched/guard.sock"},
 			Mail:     l.Mail, Executor: l.Exec,
 		})
 		if err != nil {
@@ -351,7 +351,7 @@ func TestOneFailedDescriptionIsForgotten(t *testing.T) {
 		d, err := node.New(node.Options{
 			Node: "n1", BootID: n.BootID(), Version: "sim", Keys: Keys, KV: l.KV,
 			Store: simStore{n}, Prober: simProber{n}, Records: simRecords{n}, Guard: n, Ports: simPorts{}, Machine: m, Contact: simContact{n},
-			Services: node.Systemd{Manager: n.Systemd, Files: simFiles{}, GuardUnit: "nsched-guard.service", GuardSocket: "/run/nsched/guard.sock"},
+			Services: node.Systemd{Manager: n.Systemd, Files: simFiles{n}, GuardUnit: "nsched-guard.service", GuardSocket: "/run/nsched/guard.sock"},
 			Mail:     l.Mail, Executor: l.Exec,
 		})
 		if err != nil {
@@ -396,7 +396,7 @@ func TestAnEndpointFollowsTheNodesAddress(t *testing.T) {
 		d, err := node.New(node.Options{
 			Node: "n1", BootID: n.BootID(), Version: "sim", Keys: Keys, KV: l.KV,
 			Store: simStore{n}, Prober: simProber{n}, Records: simRecords{n}, Guard: n, Ports: simPorts{}, Machine: m, Contact: simContact{n},
-			Services: node.Systemd{Manager: n.Systemd, Files: simFiles{}, GuardUnit: "nsched-guard.service", GuardSocket: "/run/nsched/guard.sock"},
+			Services: node.Systemd{Manager: n.Systemd, Files: simFiles{n}, GuardUnit: "nsched-guard.service", GuardSocket: "/run/nsched/guard.sock"},
 			Mail:     l.Mail, Executor: l.Exec,
 		})
 		if err != nil {

@@ -26,6 +26,7 @@ type NodeHost struct {
 
 	peeking bool // the world looks, which no fault hides
 	disk    map[units.UnitID]node.Record
+	files   map[units.UnitID]bool // records for systemd
 	contact time.Time
 	store   map[units.StorePath]bool
 	roots   map[string]units.StorePath
@@ -41,7 +42,7 @@ type NodeHost struct {
 // AddNode adds a machine whose processes are not started yet.
 func (w *World) AddNode(name string) *NodeHost {
 	n := &NodeHost{
-		Host: w.AddHost(name), disk: map[units.UnitID]node.Record{}, store: map[units.StorePath]bool{},
+		Host: w.AddHost(name), disk: map[units.UnitID]node.Record{}, files: map[units.UnitID]bool{}, store: map[units.StorePath]bool{},
 		roots: map[string]units.StorePath{}, started: map[units.UnitID]int{},
 	}
 	n.Systemd = systemd.NewFake(nil)
@@ -79,7 +80,7 @@ func (n *NodeHost) life(l Life) loop.Stepper {
 		Node: units.NodeName(n.Name), BootID: n.BootID(), Version: "sim", Keys: Keys, KV: l.KV,
 		Store: simStore{n}, Prober: simProber{n}, Records: simRecords{n}, Guard: n, Ports: simPorts{}, Machine: n, Contact: simContact{n}, Seen: &n.nodeSeen,
 		Services: simServices{n: n, Systemd: node.Systemd{
-			Manager: n.Systemd, Files: simFiles{}, GuardUnit: "nsched-guard.service", GuardSocket: "/run/nsched/guard.sock",
+			Manager: n.Systemd, Files: simFiles{n}, GuardUnit: "nsched-guard.service", GuardSocket: "/run/nsched/guard.sock",
 		}},
 		Mail: l.Mail, Executor: l.Exec,
 	})
