@@ -17,6 +17,8 @@
 //     revision, so that a late write of this daemon or of an earlier one changes nothing.
 //   - At most 5 transactions of reports a second, and about 1 report a second per unit.
 //   - One bad key harms only its own unit.
+//   - A registry that went back in time, or is another, is no reason to start, forget or remove anything
+//     until an operator raised its epoch; see registry.Continuity.
 //
 // Not promised: that a status is current. It tells what was true when it was written.
 package node

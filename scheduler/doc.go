@@ -15,6 +15,8 @@
 //   - After an unknown outcome nothing is written until the leader has put its key again with a known
 //     result and its view is as far as that.
 //   - A key that is missing or cannot be read changes nothing: see package placement.
+//   - On a registry that went back in time nothing is decided until an operator raised its epoch; see
+//     registry.Continuity.
 //   - Losses are decided by leases alone (placement.Lost), never by the clocks of two machines.
 //
 // Not promised: an order between apps, or that a plan made a moment ago is still the best.
