@@ -7,7 +7,8 @@
 #   e2e        tests on real hosts, in the lab (root)
 #   test       everything, as CI does; ends with a table
 #   demo       the whole system on this machine, in a lab of its own (root); KEEP=1 leaves it running
-#   bench      benchmarks, with the machine they ran on; BENCH=regexp COUNT=n
+#   bench      benchmarks, with the machine they ran on, BENCH=regexp COUNT=n; and figures of whole
+#              clusters in the lab (root), FIGURES="group…" or none
 #   fuzz       every fuzz target for FUZZTIME (20s); FUZZ=regexp
 #   soak       faults for hours, in the lab (root); SOAK="arguments"
 #   install    programs and systemd units under PREFIX, below DESTDIR
@@ -85,7 +86,7 @@ soak:
 	@bin/nsched-lab soak $(SOAK)
 
 bench:
-	@BENCH='$(BENCH)' COUNT='$(COUNT)' .ci/bench
+	@BENCH='$(BENCH)' COUNT='$(COUNT)' FIGURES='$(FIGURES)' .ci/bench
 
 fuzz:
 	@FUZZTIME='$(FUZZTIME)' FUZZ='$(FUZZ)' .ci/fuzz

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -70,24 +71,41 @@ func notes(list []Summary) []string {
 			if why == "" {
 				why = "why is not known yet"
 			}
-			out = append(out, fmt.Sprintf("Missed: %s. %s.", s.Figure.Title, strings.TrimSuffix(why, ".")))
+			out = append(out, fmt.Sprintf("Missed: %s; %s.", s.Figure.Title, strings.TrimSuffix(why, ".")))
 		}
 		for _, r := range s.Runs {
-			if r.Conditions != "" {
-				out = append(out, fmt.Sprintf("%s: %s.", s.Figure.Title, strings.TrimSuffix(r.Conditions, ".")))
-			}
-		}
-	}
-	said := map[string]bool{}
-	for _, s := range list {
-		for _, r := range s.Runs {
-			line := fmt.Sprintf("Path %s, %s, %s, commit %s, load average %s before and %s after (%s).", r.Path, r.Machine,
-				r.Date.UTC().Format(time.DateOnly+" 15:04 MST"), r.Commit, r.LoadBefore, r.LoadAfter, s.Figure.Group)
-			if !said[line] {
-				said[line] = true
+			if line := fmt.Sprintf("%s: %s.", s.Figure.Title, strings.TrimSuffix(r.Conditions, ".")); r.Conditions != "" && !slices.Contains(out, line) {
 				out = append(out, line)
 			}
 		}
+	}
+	return append(out, circumstances(list)...)
+}
+
+// circumstances are a line for each run of a group: its figures are taken together.
+func circumstances(list []Summary) []string {
+	type run struct {
+		group string
+		date  time.Time
+	}
+	var order []run
+	merged := map[run]Run{}
+	for _, s := range list {
+		for _, r := range s.Runs {
+			key := run{s.Figure.Group, r.Date}
+			if known, ok := merged[key]; ok {
+				r.LoadBefore = known.LoadBefore
+			} else {
+				order = append(order, key)
+			}
+			merged[key] = r
+		}
+	}
+	out := make([]string, 0, len(order))
+	for _, key := range order {
+		r := merged[key]
+		out = append(out, fmt.Sprintf("Group %s: path %s, %s, commit %s, %s, load average %s before and %s after.", key.group, r.Path,
+			r.Date.UTC().Format(time.DateOnly+" 15:04 MST"), r.Commit, r.Machine, r.LoadBefore, r.LoadAfter))
 	}
 	return out
 }
