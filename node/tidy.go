@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nsched/nsched/node/converge"
 	"github.com/nsched/nsched/units"
 	"github.com/nsched/nsched/units/loop"
 )
@@ -28,7 +29,13 @@ func (d *Daemon) tidy(now units.Instant) units.Instant {
 		if u.busy[laneSystemd] || u.dropping || d.listed <= u.acted {
 			return units.Instant{} // its end is an event
 		}
-		if shim := u.observed.Shim; shim != "" && !slices.Contains(shims, shim) {
+		shim := u.observed.Shim
+		if shim == "" && u.observed.Phase != converge.Absent {
+			// Which one it needs is not known, so none is removed.
+			d.tidyAt = now.Boot + tidyEvery
+			return now.Add(tidyEvery)
+		}
+		if shim != "" && !slices.Contains(shims, shim) {
 			shims = append(shims, shim)
 		}
 	}
