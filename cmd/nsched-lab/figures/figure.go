@@ -110,7 +110,7 @@ func All() []Figure {
 		},
 		{
 			Name: DaemonRestarts, Group: GroupDaemon, Title: "services restarted by that", Unit: Count,
-			Start: "PID or InvocationID differs", End: "in each kill", Observer: "systemd and witness", HasWorst: true,
+			Start: "another PID or InvocationID", End: "in each kill", Observer: "systemd and witness", HasWorst: true,
 		},
 		{
 			Name: DaemonFailed, Group: GroupDaemon, Title: "requests failed by that", Unit: Count,
@@ -131,7 +131,7 @@ func All() []Figure {
 		},
 		{
 			Name: IdleWrites, Group: GroupIdle, Title: "idle, 3 nodes and 50 units: writes to etcd", Unit: PerSecond,
-			Start: "etcd's revision", End: "10 s later", Observer: "etcd's revision",
+			Start: "each revision is a write", End: "in 10 s", Observer: "etcd's revision",
 		},
 		idle(IdleSchedCPU, "idle: leading scheduler, CPU", Percent), idle(IdleSchedMemory, "idle: leading scheduler, memory", MiB),
 		idle(IdleGuardCPU, "idle: guard, CPU", Percent), idle(IdleGuardMemory, "idle: guard, memory", MiB),
@@ -140,9 +140,9 @@ func All() []Figure {
 }
 
 func idle(name, title string, unit Unit) Figure {
-	f := Figure{Name: name, Group: GroupIdle, Title: title, Unit: unit, Start: "CPU time used", End: "10 s later", Observer: kernel}
+	f := Figure{Name: name, Group: GroupIdle, Title: title, Unit: unit, Start: "CPU time used", End: "in 10 s", Observer: kernel}
 	if unit == MiB {
-		f.Start, f.End = "resident memory", "every 10 s"
+		f.Start, f.End = "resident memory", "looked at every 10 s"
 	}
 	return f
 }

@@ -100,12 +100,12 @@ func TestTheTablesSayWhatTheSamplesSay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `| figure | from | to | observer | n | median | worst | target | met |
-|---|---|---|---|--:|--:|--:|---|---|
-| submit, closure on the node | the CLI's process starts | the service's first answer | witness and client in the lab | 5 | 500 ms | 2.10 s | median ≤ 500 ms | yes, provisional |
-| host loses power | power is cut, lease TTL 15 s | the replacement's first answer | witness and client in the lab | 20 | 16.00 s | 16.00 s | median ≤ 17.00 s, worst ≤ 20.00 s | yes |
-| services restarted by that | PID or InvocationID differs | in each kill | systemd and witness | 3 | 0 | 1 | worst ≤ 0 | **missed** |
-| idle, 3 nodes and 50 units: writes to etcd | etcd's revision | 10 s later | etcd's revision | 1 | 0.25/s | 0.25/s |  |  |
+	want := `| figure | from … to | seen by | n | median | worst | target | met |
+|---|---|---|--:|--:|--:|---|---|
+| submit, closure on the node | the CLI's process starts … the service's first answer | witness and client in the lab | 5 | 500 ms | 2.10 s | median ≤ 500 ms | yes, provisional |
+| host loses power | power is cut, lease TTL 15 s … the replacement's first answer | witness and client in the lab | 20 | 16.00 s | 16.00 s | median ≤ 17.00 s, worst ≤ 20.00 s | yes |
+| services restarted by that | another PID or InvocationID … in each kill | systemd and witness | 3 | 0 | 1 | worst ≤ 0 | **missed** |
+| idle, 3 nodes and 50 units: writes to etcd | each revision is a write … in 10 s | etcd's revision | 1 | 0.25/s | 0.25/s |  |  |
 
 - Missed: services restarted by that; why is not known yet.
 - Group submit: path lab, 2026-11-21 14:05 UTC, commit 0123abc, 2 cores, load average 0.10 0.20 0.30 before and 0.40 0.50 0.60 after.
@@ -166,6 +166,24 @@ func TestTheMedianHasAsManyValuesBelowAsAbove(t *testing.T) {
 			t.Fatalf("the median of %v is %v", values, m)
 		}
 	})
+}
+
+func TestTheReadmeSaysWhatTheSamplesSay(t *testing.T) {
+	list, err := Summarise(samples)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	section, err := Section(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Markdown(list), section); diff != "" {
+		t.Errorf("the README differs from the samples; run: nsched-lab figures --show --readme README.md\n(-samples +README):\n%s", diff)
+	}
 }
 
 func TestTheReadmesSectionIsReplacedAndNothingElse(t *testing.T) {

@@ -36,11 +36,11 @@ func JSON(w io.Writer, list []Summary) error {
 // Markdown is the README's section: the table, and below it what was missed and why, and the circumstances.
 func Markdown(list []Summary) string {
 	var b strings.Builder
-	b.WriteString("| figure | from | to | observer | n | median | worst | target | met |\n")
-	b.WriteString("|---|---|---|---|--:|--:|--:|---|---|\n")
+	b.WriteString("| figure | from … to | seen by | n | median | worst | target | met |\n")
+	b.WriteString("|---|---|---|--:|--:|--:|---|---|\n")
 	for _, s := range list {
 		f := s.Figure
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %d | %s | %s | %s | %s |\n", f.Title, f.Start, f.End, f.Observer,
+		fmt.Fprintf(&b, "| %s | %s … %s | %s | %d | %s | %s | %s | %s |\n", f.Title, f.Start, f.End, f.Observer,
 			s.N, s.Unit.text(s.Median), s.Unit.text(s.Worst), s.Target, s.met())
 	}
 	b.WriteString("\n")
