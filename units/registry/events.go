@@ -55,6 +55,7 @@ type Events struct {
 	dropped int
 	first   time.Duration // boot time at which the oldest of queue came
 	n       int64         // numbers the events of one instant apart
+	last    int64         // cluster time of the event that got its key last
 	sending []Op
 
 	hour   int64 // of lease
@@ -136,7 +137,9 @@ func (l *Events) batch(now units.Instant, ms int64) {
 	}
 	n := min(eventsPerTxn, len(l.queue))
 	for _, q := range l.queue[:n] {
-		q.event.TimeMs = ms - (now.Boot - q.boot).Milliseconds()
+		// Never before the event that was told before: each batch rounds anew.
+		l.last = max(l.last, ms-(now.Boot-q.boot).Milliseconds())
+		q.event.TimeMs = l.last
 		value, err := Encode(q.event, Extra{})
 		if err != nil {
 			l.o.Log.Error().Err(err).Msg("event could not be encoded")
@@ -150,7 +153,7 @@ func (l *Events) batch(now units.Instant, ms int64) {
 
 func (l *Events) key(q eventEntry) string {
 	ms := q.event.TimeMs
-	return l.o.Keys.Event(l.o.Writer, fmt.Sprintf("%s/%014d-%x-%d", hourSegment(ms/EventBucket.Milliseconds()), ms, int64(q.boot), q.n))
+	return l.o.Keys.Event(l.o.Writer, fmt.Sprintf("%s/%014d-%016x-%06d", hourSegment(ms/EventBucket.Milliseconds()), ms, int64(q.boot), q.n))
 }
 
 func hourSegment(hour int64) string { return fmt.Sprintf("%08d", hour) }
