@@ -229,6 +229,43 @@ func TestReadmeCommandsRunAsWritten(t *testing.T) {
 	}
 }
 
+var routeLine = regexp.MustCompile(`mux\.Handle(?:Func)?\("((?:GET|POST) [^"]+)"`)
+
+func TestReadmeNamesEveryRouteOfTheAPIs(t *testing.T) {
+	apis := section(t, "### APIs and metrics")
+	seen := 0
+	for _, file := range []string{"node/api.go", "scheduler/api.go"} {
+		for _, m := range routeLine.FindAllStringSubmatch(readText(t, filepath.Join(checkout, file)), -1) {
+			seen++
+			if !strings.Contains(apis, "`"+m[1]) {
+				t.Errorf("the APIs lack %s of %s", m[1], file)
+			}
+		}
+	}
+	if seen < 8 {
+		t.Errorf("only %d routes were found", seen)
+	}
+}
+
+// TestReadmeMissesNoVerbThatIsThere checks that what is listed as not there yet is not there.
+func TestReadmeMissesNoVerbThatIsThere(t *testing.T) {
+	_, list, _ := strings.Cut(section(t, "## Not yet"), "- **Verbs**:")
+	list, _, _ = strings.Cut(list, "\n- ")
+	verbs := regexp.MustCompile("`([a-z -]+)`").FindAllStringSubmatch(list, -1)
+	if len(verbs) == 0 {
+		t.Fatal("no verb is listed")
+	}
+	for _, m := range verbs {
+		c, rest, err := newSession(nil, nil, nil).rootCommand().Find(strings.Fields(m[1]))
+		if err == nil && c.HasParent() && len(rest) == 0 {
+			t.Errorf("%s is there; take it off the list", m[1])
+		}
+		if flag, ok := strings.CutPrefix(strings.Join(rest, " "), "--"); err == nil && ok && c.Flags().Lookup(flag) != nil {
+			t.Errorf("%s is there; take it off the list", m[1])
+		}
+	}
+}
+
 // eachCommand calls f with every command that is meant for people, and with the hidden ones.
 func eachCommand(c *cobra.Command, f func(*cobra.Command)) {
 	for _, child := range c.Commands() {
