@@ -266,6 +266,23 @@ func TestReadmeMissesNoVerbThatIsThere(t *testing.T) {
 	}
 }
 
+func TestReadmeConfigurationIsAccepted(t *testing.T) {
+	_, text, _ := strings.Cut(section(t, "## Install"), "```json\n")
+	text, _, ok := strings.Cut(text, "```")
+	if !ok {
+		t.Fatal("there is no node.json")
+	}
+	// The key stands for one of the reader's own.
+	text = strings.Replace(text, "BASE64", strings.Repeat("A", 43)+"=", 1)
+	file := filepath.Join(t.TempDir(), "node.json")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if problems, err := checkConfig(file, ""); err != nil || len(problems) > 0 {
+		t.Errorf("%v: %v", err, problems)
+	}
+}
+
 // eachCommand calls f with every command that is meant for people, and with the hidden ones.
 func eachCommand(c *cobra.Command, f func(*cobra.Command)) {
 	for _, child := range c.Commands() {
