@@ -10,8 +10,8 @@
 #   bench      benchmarks, with the machine they ran on, BENCH=regexp COUNT=n; and figures of whole
 #              clusters in the lab (root), FIGURES="group…" or none
 #   fuzz       every fuzz target for FUZZTIME (20s); FUZZ=regexp
-#   soak       faults for hours, in the lab (root); SOAK="arguments"
-#   install    programs and systemd units under PREFIX, below DESTDIR
+#   soak       thousands of simulated clusters; SOAK="-seed 1 -seeds 5000"
+#   install    programs, systemd units and man pages under PREFIX, below DESTDIR
 #   uninstall  the same away again; running apps stay, and so does their state
 #   clean      bin/ away
 
@@ -38,6 +38,7 @@ endif
 PREFIX   ?= /usr/local
 BINDIR   ?= $(PREFIX)/bin
 UNITDIR  ?= $(PREFIX)/lib/systemd/system
+MANDIR   ?= $(PREFIX)/share/man/man1
 FUZZTIME ?= 20s
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
@@ -81,9 +82,8 @@ demo:
 	@KEEP='$(KEEP)' bin/nsched-lab demo
 
 soak:
-	@.ci/setup demo
-	@$(MAKE) --no-print-directory build parts
-	@bin/nsched-lab soak $(SOAK)
+	@$(MAKE) --no-print-directory build
+	@bin/nsched-sim $(or $(SOAK),-seeds 5000)
 
 bench:
 	@BENCH='$(BENCH)' COUNT='$(COUNT)' FIGURES='$(FIGURES)' .ci/bench
@@ -92,10 +92,10 @@ fuzz:
 	@FUZZTIME='$(FUZZTIME)' FUZZ='$(FUZZ)' .ci/fuzz
 
 install:
-	@.ci/install '$(DESTDIR)' '$(BINDIR)' '$(UNITDIR)'
+	@.ci/install '$(DESTDIR)' '$(BINDIR)' '$(UNITDIR)' '$(MANDIR)'
 
 uninstall:
-	@.ci/install --remove '$(DESTDIR)' '$(BINDIR)' '$(UNITDIR)'
+	@.ci/install --remove '$(DESTDIR)' '$(BINDIR)' '$(UNITDIR)' '$(MANDIR)'
 
 clean:
 	rm -rf bin
