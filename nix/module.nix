@@ -82,6 +82,7 @@ let
 
   # The guard and the daemon share state and sockets, so neither takes them away when it stops.
   shared = {
+    Type = "notify";
     StateDirectory = "nsched";
     RuntimeDirectory = "nsched";
     RuntimeDirectoryMode = "0755";
@@ -125,6 +126,18 @@ in
 
       # The garbage collector reads what is below gcroots; the daemon's sandbox lets it write here only.
       systemd.tmpfiles.rules = [ "d ${roots} 0755 root root -" ];
+
+      # The memory that units reserve counts only as far as the slices above them pass it on.
+      systemd.slices.nsched = {
+        description = "units of nsched";
+        sliceConfig.MemoryLow = "80%";
+      };
+      systemd.packages = [
+        (pkgs.writeTextDir "lib/systemd/system/nsched-.slice.d/nsched.conf" ''
+          [Slice]
+          MemoryLow=80%
+        '')
+      ];
 
       systemd.services.nsched-guard = {
         description = "nsched guard: this machine's place in the cluster";
