@@ -117,6 +117,9 @@ type Daemon struct {
 
 	writing bool
 	writeAt time.Duration
+	// writesPaid is the boot time until which writeEvery is used up by the batches sent; it lies ahead
+	// after a burst of them.
+	writesPaid time.Duration
 
 	told atomic.Pointer[Overview]
 }

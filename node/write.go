@@ -11,8 +11,10 @@ import (
 )
 
 const (
-	// writeEvery keeps a node at 5 transactions of reports a second.
+	// writeEvery keeps a node at 5 transactions of reports a second in the long run. Up to writeBurst go at
+	// once: fetching, starting, running and healthy follow each other faster, and people wait for them.
 	writeEvery = 200 * time.Millisecond
+	writeBurst = 4
 	// reportsPerTxn leaves room for three operations a unit, the comparisons of status and tenure.
 	reportsPerTxn = 40
 	writeAgain    = time.Second
@@ -39,15 +41,15 @@ func (d *Daemon) write(now units.Instant) units.Instant {
 	if d.writing || !d.confirmed || !d.placed {
 		return units.Instant{}
 	}
-	if !now.Reached(d.writeAt) {
-		return now.Add(d.writeAt - now.Boot)
+	if at := max(d.writeAt, d.writesPaid-(writeBurst-1)*writeEvery); !now.Reached(at) {
+		return now.Add(at - now.Boot)
 	}
 	b, next := d.collect(now)
 	if len(b.parts) == 0 {
 		return next
 	}
 	d.writing = true
-	d.writeAt = now.Boot + writeEvery
+	d.writesPaid = max(d.writesPaid, now.Boot) + writeEvery
 	loop.Go(d.o.Executor, "report", string(d.o.Node), func(ctx context.Context) (registry.TxnResult, error) {
 		return d.o.KV.Txn(ctx, b.txn)
 	}, func(now units.Instant, r registry.TxnResult, err error) {
@@ -64,16 +66,15 @@ func (d *Daemon) collect(now units.Instant) (batch, units.Instant) {
 	for _, id := range d.order {
 		u := d.units[id]
 		r := &u.report
-		if r.inFlight || !d.dirty(r) {
-			continue
+		if u.dropping || r.inFlight || !d.dirty(r) {
+			continue // a unit is let go once: a second time would take away what was assigned anew
 		}
 		if wait, ok := r.allow(now); !ok {
 			next = loop.Earliest(next, now.Add(wait))
 			continue
 		}
 		if len(b.parts) == reportsPerTxn {
-			next = loop.Earliest(next, now.Add(writeEvery))
-			break
+			break // the next turn comes with the answer to this batch
 		}
 		p, err := d.part(u, &b.txn)
 		if err != nil {
