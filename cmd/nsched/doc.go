@@ -5,7 +5,7 @@
 //	exit.go              the exit codes, and which error ends in which
 //	config*.go           the daemons' configuration: one table of keys per file
 //	connect.go           the registry that the verbs talk to
-//	guard.go node.go     the daemons
+//	guard.go node.go     the daemons; scheduler.go and dev.go as well
 //	submit*.go, …        one file per verb
 //
 // Guarantees of every verb:
