@@ -22,8 +22,10 @@ const (
 	devCaches = "/var/cache/nsched-lab"
 	devSource = "/var/lib/src"
 	devKeys   = "/var/lib/keys"
-	keyName   = "lab-1"
 )
+
+// KeyName names the key that nodes trust.
+const KeyName = "lab-1"
 
 // HelloSource is where the example's sources are on the machine of a person.
 const HelloSource = devSource + "/hello"
@@ -55,7 +57,7 @@ func (c *Cluster) openDev(ctx context.Context) (*Dev, error) {
 	if err := h.PowerOn(ctx); err != nil {
 		return nil, err
 	}
-	d.PublicKey, err = d.NewKey(ctx, keyName)
+	d.PublicKey, err = d.NewKey(ctx, KeyName)
 	return d, err
 }
 
@@ -97,7 +99,7 @@ func (d *Dev) Prepare(ctx context.Context) error {
 }
 
 // PushURL is what "nix copy" on the machine of a person pushes to, signing.
-func PushURL(cache string) string { return pushURL(cache, keyName) }
+func PushURL(cache string) string { return pushURL(cache, KeyName) }
 
 func pushURL(cache, key string) string {
 	to := "file://" + filepath.Join(devCaches, cache) + "?compression=none"
@@ -118,5 +120,5 @@ func (d *Dev) Push(ctx context.Context, cache, key string, paths ...string) erro
 
 // PushMain signs and pushes into the cache that nodes ask.
 func (d *Dev) PushMain(ctx context.Context, paths ...string) error {
-	return d.Push(ctx, MainCache, keyName, paths...)
+	return d.Push(ctx, MainCache, KeyName, paths...)
 }

@@ -5,7 +5,7 @@
 // by Nix, the daemons are the installed programs started from the installed unit files. Tests of what a
 // node does write its assignments into etcd by hand.
 //
-// The tests of one node share a cluster, each with units, and where it disturbs others with a node, of its
-// own. They wait for what must become true with a patience that no working system needs, assert nothing
+// The tests of one node share a lab, each with units, and where it disturbs others with a node, of its own;
+// those of a whole cluster share another, where a scheduler leads and people type. They wait for what must become true with a patience that no working system needs, assert nothing
 // about how long it took, and fail where a part is missing.
 package e2e

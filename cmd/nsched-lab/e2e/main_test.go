@@ -12,7 +12,7 @@ import (
 func TestMain(m *testing.M) {
 	host.Init() // the lab's holder is this program
 	code := m.Run()
-	if err := closeStage(); err != nil {
+	if err := closeStages(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/nsched/nsched/nix/nixtest"
 )
 
-// stage is the cluster that the tests of a node share, with what serves and watches it.
+// stage is a cluster that tests share, with what serves and watches it.
 type stage struct {
 	*cluster.Cluster
 	programs cluster.Programs
@@ -26,6 +26,8 @@ type stage struct {
 	cacheWeb *http.Server
 	actor    string // a store path in the main cache
 	closers  []func() error
+	// schedulers are there where one leads.
+	schedulers []*cluster.Scheduler
 
 	mu    sync.Mutex
 	nodes map[string]*cluster.Node
@@ -38,31 +40,47 @@ const (
 	openWithin = 15 * time.Minute
 )
 
-var (
-	raise    sync.Once
-	theStage *stage
-	raiseErr error
-)
-
-// onStage returns the shared cluster, made for the first who asks.
-func onStage(t *testing.T) *stage {
-	t.Helper()
-	raise.Do(func() {
-		ctx, cancel := context.WithTimeout(background(), openWithin)
-		defer cancel()
-		theStage, raiseErr = openStage(ctx)
-	})
-	if raiseErr != nil {
-		t.Fatal(raiseErr)
-	}
-	return theStage
+// lazy is a stage that is opened for the first who asks and closed after the last test.
+type lazy struct {
+	open  func(context.Context) (*stage, error)
+	once  sync.Once
+	stage *stage
+	err   error
 }
 
-func closeStage() error {
-	if theStage == nil {
-		return nil
+// oneNode is where tests write assignments by hand; whole is a cluster that a scheduler leads.
+var (
+	oneNode = lazy{open: openStage}
+	whole   = lazy{open: openWhole}
+)
+
+func (l *lazy) get(t *testing.T) *stage {
+	t.Helper()
+	l.once.Do(func() {
+		ctx, cancel := context.WithTimeout(background(), openWithin)
+		defer cancel()
+		l.stage, l.err = l.open(ctx)
+	})
+	if l.err != nil {
+		t.Fatal(l.err)
 	}
-	return theStage.close()
+	return l.stage
+}
+
+// onStage returns the cluster whose nodes are told by hand what to do.
+func onStage(t *testing.T) *stage {
+	t.Helper()
+	return oneNode.get(t)
+}
+
+func closeStages() error {
+	var errs []error
+	for _, l := range []*lazy{&oneNode, &whole} {
+		if l.stage != nil {
+			errs = append(errs, l.stage.close())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // the caches, beside the main one that nodes ask. Each holds what its name says.
@@ -174,7 +192,7 @@ func (s *stage) dumpOnFailure(t *testing.T, n *cluster.Node) {
 }
 
 // patience is how long anything may take to become true on the busiest machine.
-const patience = 3 * time.Minute
+const patience = 2 * time.Minute
 
 // eventually asks until check returns nil.
 func eventually(t *testing.T, what string, check func() error) {
