@@ -98,7 +98,13 @@ func (s *stage) oneDaemon(ctx context.Context, n *cluster.Node, changing string,
 	if changed.After(started) {
 		return 0, fmt.Errorf("%w: the daemon was back %v earlier", errTooLate, changed.Sub(started))
 	}
-	return done.Sub(started), n.Ready(ctx)
+	if err := s.ready(ctx, n); err != nil {
+		return 0, err
+	}
+	if ready := time.Now(); ready.After(done) {
+		done = ready
+	}
+	return done.Sub(started), nil
 }
 
 func (s *stage) livesOf(name string) int {

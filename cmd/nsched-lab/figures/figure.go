@@ -105,7 +105,7 @@ func All() []Figure {
 		},
 		{
 			Name: DaemonAdopts, Group: GroupDaemon, Title: "daemon killed and back, assignments changed meanwhile", Unit: Milliseconds,
-			Start: "systemd starts the new daemon", End: "the change is carried out", Observer: "systemd and witness",
+			Start: "systemd starts the new daemon", End: "the change is carried out and the node ready", Observer: "systemd, witness and client in the lab",
 			Worst: 2_000, HasWorst: true,
 		},
 		{
