@@ -266,6 +266,38 @@ func TestReadmeMissesNoVerbThatIsThere(t *testing.T) {
 	}
 }
 
+var markdownLink = regexp.MustCompile(`\]\(([^)]+)\)`)
+
+func TestReadmeLinksLeadSomewhere(t *testing.T) {
+	text := readText(t, readmeFile)
+	anchors := map[string]bool{}
+	for line := range strings.Lines(text) {
+		if title := strings.TrimLeft(line, "#"); title != line {
+			title = strings.ToLower(strings.TrimSpace(title))
+			anchors["#"+strings.Map(func(r rune) rune {
+				switch {
+				case r == ' ':
+					return '-'
+				case r == '-' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+					return r
+				}
+				return -1
+			}, title)] = true
+		}
+	}
+	for _, m := range markdownLink.FindAllStringSubmatch(text, -1) {
+		if strings.HasPrefix(m[1], "#") {
+			if !anchors[m[1]] {
+				t.Errorf("there is no heading for %s", m[1])
+			}
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(checkout, m[1])); err != nil {
+			t.Errorf("%s leads nowhere", m[1])
+		}
+	}
+}
+
 func TestReadmeConfigurationIsAccepted(t *testing.T) {
 	_, text, _ := strings.Cut(section(t, "## Install"), "```json\n")
 	text, _, ok := strings.Cut(text, "```")
