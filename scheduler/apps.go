@@ -20,9 +20,9 @@ type appFacts struct {
 	slots       map[string]held[units.Slots]   // by chunk
 	summaries   map[string]held[units.Summary] // by chunk
 	units       map[unitKey]bool               // of this app
-	// summariesPaid is the boot time until which summaryEvery is used up by the summaries that this leader
-	// has written; it lies ahead after a burst of them.
-	summariesPaid time.Duration
+	// summaryDue is the boot time before which no summary follows the last one. summariesPaid is that until
+	// which summaryEvery is used up by those that this leader has written; it lies ahead after a burst.
+	summaryDue, summariesPaid time.Duration
 }
 
 // generation is a stored document, read once.

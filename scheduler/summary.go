@@ -12,11 +12,13 @@ import (
 	"github.com/nsched/nsched/units/registry"
 )
 
-// An app's summary is written once in summaryEvery in the long run, and up to summaryBurst times at once:
-// placed, running and healthy follow each other within a second, and people wait for them.
+// An app's summary is written once in summaryEvery in the long run, and up to summaryBurst times
+// summaryApart: from placed over fetching, starting and running to healthy it may take a fifth of a
+// second, and people wait for the last.
 const (
 	summaryEvery = time.Second
-	summaryBurst = 4
+	summaryApart = 50 * time.Millisecond
+	summaryBurst = 6
 )
 
 // summaries are the groups that make summary/ say what the latest plan and the nodes say, of the apps
@@ -30,14 +32,14 @@ func (s *Scheduler) summaries(now units.Instant) ([]registry.Group, units.Instan
 			delete(s.stale, id)
 			continue
 		}
-		if due := a.summariesPaid - (summaryBurst-1)*summaryEvery; now.Boot < due {
+		if due := max(a.summaryDue, a.summariesPaid-(summaryBurst-1)*summaryEvery); now.Boot < due {
 			next = loop.Earliest(next, s.wish(now, due))
 			continue
 		}
 		delete(s.stale, id)
 		changed := s.summary(id, a)
 		if len(changed) > 0 {
-			a.summariesPaid = max(a.summariesPaid, now.Boot) + summaryEvery
+			a.summaryDue, a.summariesPaid = now.Boot+summaryApart, max(a.summariesPaid, now.Boot)+summaryEvery
 		}
 		groups = append(groups, changed...)
 	}

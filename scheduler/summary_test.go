@@ -33,19 +33,38 @@ func (st *stage) summaryVersion() int64 {
 	return r.KVs[0].Version
 }
 
-// A submit returned up to a second after its service was healthy: the summary that says so had to wait,
-// because the one that said that the unit was placed had just been written.
-func TestTheSummariesOfAStartDoNotWaitForEachOther(t *testing.T) {
-	st := leading(t)
-	st.node("n1")
-	st.submit(helloID, hello(1), 1)
-	st.Settle()
-	for _, state := range []units.State{units.StateStarting, units.StateRunning, units.StateHealthy} {
-		st.status(units.Status{State: state})
-		st.Settle()
+// summary reads what is told of the app's only unit.
+func (st *stage) summary() units.State {
+	st.t.Helper()
+	key := st.keys.Summary(helloID, "0")
+	r, err := st.etcd.Range(st.t.Context(), registry.Range{Key: key})
+	if err != nil || len(r.KVs) != 1 {
+		st.t.Fatalf("the summary is %v, %v", r.KVs, err)
 	}
-	if n := st.summaryVersion(); n != 4 {
-		t.Errorf("the summary was written %d times, not once for each state", n)
+	s, _, err := registry.Decode[units.Summary](key, r.KVs[0].Value)
+	if err != nil {
+		st.t.Fatal(err)
+	}
+	return s.Slots["0"].State
+}
+
+// A submit returned up to a second after its service was healthy: the summary that says so had to wait,
+// because those of the states before had just been written.
+func TestTheSummaryThatAStartedUnitIsHealthyFollowsAtOnce(t *testing.T) {
+	for _, pace := range []time.Duration{time.Millisecond, 20 * time.Millisecond, 60 * time.Millisecond} {
+		st := leading(t)
+		st.node("n1")
+		st.submit(helloID, hello(1), 1)
+		for _, state := range []units.State{
+			units.StateAssigned, units.StateFetching, units.StateStarting, units.StateRunning, units.StateHealthy,
+		} {
+			st.Advance(pace)
+			st.status(units.Status{State: state})
+		}
+		st.Advance(summaryApart)
+		if got := st.summary(); got != units.StateHealthy {
+			t.Errorf("states %v apart: the summary says %s", pace, got)
+		}
 	}
 }
 
