@@ -10,7 +10,9 @@ type SlotRecord struct {
 	Failures    int        `json:"failures,omitempty"`
 	Generation  Generation `json:"generation,omitempty"`
 	NotBeforeMs int64      `json:"notBeforeMs,omitempty"`
-	LastLaunch  string     `json:"lastLaunch,omitempty"`
+	// Failure is why the latest of the failures came, as its node said; a long message is cut.
+	Failure    Reason `json:"failure,omitzero"`
+	LastLaunch string `json:"lastLaunch,omitempty"`
 	// LastNode is where the slot last ran.
 	LastNode NodeName `json:"lastNode,omitempty"`
 }

@@ -1,6 +1,7 @@
 package placement
 
 import (
+	"strings"
 	"time"
 
 	"github.com/nsched/nsched/units"
@@ -15,7 +16,7 @@ func (u *unit) failed() bool {
 	if u.assignment.Desired == units.DesiredStop || u.result == units.ResultRebooted {
 		return false
 	}
-	switch u.code {
+	switch u.why.Code {
 	case units.ReasonRebooted, units.ReasonTenureLost, units.ReasonOffline:
 		return false
 	}
@@ -33,12 +34,13 @@ func (p *planner) book(record units.SlotRecord, a *app, u *unit) units.SlotRecor
 	}
 	record.Generation = u.generation
 	record.Failures++
+	record.Failure = short(u.why)
 	rule := unreadable
 	if spec := a.spec(u.generation); spec != nil {
 		rule = spec.reschedule
 	}
 	delay, _ := rule.After(record.Failures)
-	if u.code == units.ReasonPortBusy && record.Failures == 1 {
+	if u.why.Code == units.ReasonPortBusy && record.Failures == 1 {
 		delay = 0 // the next attempt asks for other ports
 	}
 	record.NotBeforeMs = p.now + delay.Milliseconds()
@@ -51,11 +53,30 @@ func (p *planner) waits(record units.SlotRecord, g *generation) (units.Reason, i
 		return units.Reason{}, 0
 	}
 	if _, again := g.spec.reschedule.After(record.Failures); !again {
-		return units.Reason{Code: units.ReasonRestartLimit, Message: "failed " + times(record.Failures) + ", and reschedule.attempts allows no more"}, 0
+		return units.Reason{Code: units.ReasonRestartLimit, Message: failedSoOften(record) + ", and reschedule.attempts allows no more"}, 0
 	}
 	if p.now < record.NotBeforeMs {
 		left := time.Duration(record.NotBeforeMs-p.now) * time.Millisecond
-		return units.Reason{Code: units.ReasonBackoff, Message: "failed " + times(record.Failures) + "; the next attempt is in " + left.Round(time.Second).String()}, record.NotBeforeMs
+		return units.Reason{Code: units.ReasonBackoff, Message: failedSoOften(record) + "; the next attempt is in " + left.Round(time.Second).String()}, record.NotBeforeMs
 	}
 	return units.Reason{}, 0
+}
+
+// longestFailure bounds what a slot's record keeps of a message: hundreds of records share a key.
+const longestFailure = 240
+
+func short(r units.Reason) units.Reason {
+	if len(r.Message) > longestFailure {
+		r.Message = strings.ToValidUTF8(r.Message[:longestFailure], "") + "…"
+	}
+	return r
+}
+
+// failedSoOften says how often, and why the latest time: the unit that could tell is gone.
+func failedSoOften(record units.SlotRecord) string {
+	text := "failed " + times(record.Failures)
+	if !record.Failure.IsZero() {
+		text += " (" + record.Failure.String() + ")"
+	}
+	return text
 }

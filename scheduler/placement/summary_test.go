@@ -24,7 +24,7 @@ func TestSummaries(t *testing.T) {
 	}
 	want := map[units.Slot]units.SlotSummary{
 		"0": {Node: "n1", Unit: "default.web.0.1.1", State: units.StateRunning},
-		"1": {Node: "n1", Unit: "default.web.1.1.1", State: units.StateFailed, Reason: units.Reason{Code: "backoff", Message: "failed once; the next attempt is in 30s"}},
+		"1": {Node: "n1", Unit: "default.web.1.1.1", State: units.StateFailed, Reason: units.Reason{Code: "backoff", Message: "failed once (exited: code 1); the next attempt is in 30s"}},
 	}
 	for slot, s := range want {
 		if diff := cmp.Diff(s, got["0"].Slots[slot]); diff != "" {

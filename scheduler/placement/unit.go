@@ -40,7 +40,7 @@ type unit struct {
 	statusRev  int64
 	state      units.State // "" unless the status is about this assignment
 	result     units.Result
-	code       string
+	why        units.Reason // as the status says
 	healthyMs  int64
 	problem    units.Reason
 	charge     charge
@@ -60,7 +60,7 @@ func (s *State) PutUnit(u Unit) {
 	s.discharge(was)
 	*was = unit{
 		unitKey: key, order: was.order, stage: stageOf(u), assignment: u.Assignment, modRev: u.ModRev, statusRev: u.StatusRev,
-		code: u.Status.Reason.Code, result: u.Status.Result, healthyMs: u.Status.HealthyForMs, problem: u.Problem,
+		why: u.Status.Reason, result: u.Status.Result, healthyMs: u.Status.HealthyForMs, problem: u.Problem,
 	}
 	if u.answered() {
 		was.state = u.Status.State
