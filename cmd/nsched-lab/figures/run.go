@@ -50,16 +50,17 @@ func Measure(ctx context.Context, o Options) error {
 			return fmt.Errorf("measure %q: %w", group, ErrGroup)
 		}
 	}
+	version := commit(ctx, o.Programs.Root) // of the programs, which have been built
 	for _, group := range o.Groups {
-		if err := measure(ctx, o, group); err != nil {
+		if err := measure(ctx, o, group, version); err != nil {
 			return fmt.Errorf("measure %s: %w", group, err)
 		}
 	}
 	return nil
 }
 
-func measure(ctx context.Context, o Options, group string) (err error) {
-	rec, err := newRecorder(ctx, o, group)
+func measure(ctx context.Context, o Options, group, version string) (err error) {
+	rec, err := newRecorder(o, group, version)
 	if err != nil {
 		return err
 	}
@@ -87,10 +88,10 @@ type recorder struct {
 	samples map[string]*Samples
 }
 
-func newRecorder(ctx context.Context, o Options, group string) (*recorder, error) {
+func newRecorder(o Options, group, version string) (*recorder, error) {
 	r := &recorder{n: o.N, dir: o.Dir, log: o.Logger, samples: map[string]*Samples{}}
 	begun := Run{
-		Date: time.Now().UTC().Truncate(time.Second), Commit: commit(ctx, o.Programs.Root), Machine: describe(),
+		Date: time.Now().UTC().Truncate(time.Second), Commit: version, Machine: describe(),
 		LoadBefore: load(), Path: "lab",
 	}
 	for _, f := range All() {
