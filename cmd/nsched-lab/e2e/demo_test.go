@@ -16,15 +16,16 @@ import (
 	"github.com/nsched/nsched/cmd/nsched-lab/host"
 )
 
-// TestTheDemoRunsBesideALabAndAfterCtrlC shows it twice beside the lab of the other tests: it is
-// interrupted in the middle, leaves nothing, and then shows everything.
-func TestTheDemoRunsBesideALabAndAfterCtrlC(t *testing.T) {
+// TestTheDemoRunsBesideALabAfterCtrlCAndCanBeKept shows it twice beside the lab of the other tests: it is
+// interrupted in the middle and leaves nothing; then it shows everything and is kept, until it is taken
+// down as it says.
+func TestTheDemoRunsBesideALabAfterCtrlCAndCanBeKept(t *testing.T) {
 	t.Parallel()
 	s := onStage(t)
 	if err := s.programs.Compile(t.Context(), map[string]string{"./cmd/nsched-lab": "nsched-lab"}); err != nil {
 		t.Fatal(err)
 	}
-	cut := s.demo(t)
+	cut := s.demo(t, "")
 	out, err := cut.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -47,9 +48,15 @@ func TestTheDemoRunsBesideALabAndAfterCtrlC(t *testing.T) {
 	s.leftNothing(t, seen.String())
 
 	var all bytes.Buffer
-	whole := s.demo(t)
+	whole := s.demo(t, "1")
 	whole.Stdout, whole.Stderr = &all, &all
 	err = whole.Run()
+	id := labOf(t, all.String())
+	t.Cleanup(func() {
+		if lab, err := host.Attach(background(), id); err == nil { // not taken down below
+			_ = lab.Down()
+		}
+	})
 	if err != nil {
 		t.Fatalf("the demo failed: %v\n%s", err, all.String())
 	}
@@ -58,29 +65,51 @@ func TestTheDemoRunsBesideALabAndAfterCtrlC(t *testing.T) {
 			t.Errorf("the demo does not show %q", want)
 		}
 	}
+	// What it says about a lab that was kept is true, word by word.
+	for _, line := range strings.Split(all.String(), "\n") {
+		words := strings.Fields(line)
+		if len(words) < 2 || words[0] != s.labProgram() || !slices.Contains(words, "status") {
+			continue
+		}
+		if out, err := exec.CommandContext(t.Context(), words[0], words[1:]...).CombinedOutput(); err != nil || !strings.Contains(string(out), "hello") {
+			t.Errorf("%s: %v\n%s", line, err, out)
+		}
+	}
+	if out, err := exec.CommandContext(t.Context(), s.labProgram(), "down", id).CombinedOutput(); err != nil {
+		t.Errorf("take the lab down: %v\n%s", err, out)
+	}
 	s.leftNothing(t, all.String())
 }
 
-func (s *stage) demo(t *testing.T) *exec.Cmd {
-	cmd := exec.CommandContext(t.Context(), filepath.Join(s.programs.Root, "bin/nsched-lab"), "demo")
-	cmd.Env = append(cmd.Environ(), "KEEP=")
+func (s *stage) labProgram() string { return filepath.Join(s.programs.Root, "bin/nsched-lab") }
+
+func (s *stage) demo(t *testing.T, keep string) *exec.Cmd {
+	cmd := exec.CommandContext(t.Context(), s.labProgram(), "demo")
+	cmd.Env = append(cmd.Environ(), "KEEP="+keep)
 	// A demo that hangs is interrupted, so that it leaves nothing.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
 	return cmd
 }
 
-// leftNothing checks that the lab that the demo named is gone.
-func (s *stage) leftNothing(t *testing.T, output string) {
+// labOf finds the name of the demo's lab in what the demo said.
+func labOf(t *testing.T, output string) string {
 	t.Helper()
 	found := regexp.MustCompile(`(?m)^The lab's name is ([a-z0-9]+)`).FindStringSubmatch(output)
 	if found == nil {
 		t.Fatalf("the demo names no lab:\n%s", output)
 	}
+	return found[1]
+}
+
+// leftNothing checks that the lab that the demo named is gone.
+func (s *stage) leftNothing(t *testing.T, output string) {
+	t.Helper()
+	id := labOf(t, output)
 	ids, err := host.IDs()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(filepath.Join(host.StateDir, found[1])); err == nil || slices.Contains(ids, found[1]) {
-		t.Errorf("lab %s is still there (%v)", found[1], err)
+	if _, err := os.Stat(filepath.Join(host.StateDir, id)); err == nil || slices.Contains(ids, id) {
+		t.Errorf("lab %s is still there (%v)", id, err)
 	}
 }
