@@ -87,7 +87,7 @@ func (s *session) runNode(ctx context.Context, c config) error {
 				},
 				GuardUnit: guardUnit, GuardSocket: guardSocket(c),
 			},
-			Prober: node.NetProber{}, Ports: node.ProcNet{},
+			Prober: node.NetProber{}, Ports: node.HostPorts{},
 			Records: node.RecordDir(state("units")), Contact: node.ContactFile(state("contact")),
 			Seen:  registry.SeenFile(state("node-seen.json")),
 			Guard: guardClient(guardSocket(c)),
