@@ -40,13 +40,6 @@ func (s *script) tell(lines ...string) { s.say("\n%s\n", strings.Join(lines, "\n
 // command prints a command as a person would type it.
 func (s *script) command(place, text string) { s.say("  %s$ %s", place, text) }
 
-// output prints what a command said, indented.
-func (s *script) output(text string) {
-	for line := range strings.Lines(text) {
-		s.say("    %s", strings.TrimRight(line, "\n"))
-	}
-}
-
 // took adds a row to the closing table, and says it.
 func (s *script) took(what string, d time.Duration) {
 	s.times = append(s.times, timing{what, d})

@@ -66,14 +66,19 @@ func TestTheDemoRunsBesideALabAfterCtrlCAndCanBeKept(t *testing.T) {
 		}
 	}
 	// What it says about a lab that was kept is true, word by word.
+	tried := 0
 	for _, line := range strings.Split(all.String(), "\n") {
 		words := strings.Fields(line)
 		if len(words) < 2 || words[0] != s.labProgram() || !slices.Contains(words, "status") {
 			continue
 		}
+		tried++
 		if out, err := exec.CommandContext(t.Context(), words[0], words[1:]...).CombinedOutput(); err != nil || !strings.Contains(string(out), "hello") {
 			t.Errorf("%s: %v\n%s", line, err, out)
 		}
+	}
+	if tried == 0 {
+		t.Error("the demo does not say how to talk to it")
 	}
 	if out, err := exec.CommandContext(t.Context(), s.labProgram(), "down", id).CombinedOutput(); err != nil {
 		t.Errorf("take the lab down: %v\n%s", err, out)

@@ -43,9 +43,11 @@ func run(o options) error {
 	stop := make(chan os.Signal, 4)
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1)
 	if o.witness != "" {
-		if err := report(o.witness); err != nil {
+		conn, err := report(o.witness)
+		if err != nil {
 			return err
 		}
+		defer conn.Close() // until the end: the witness learns of it by this
 	}
 	server := &http.Server{Addr: o.listen, Handler: stage{}.handler(), ReadHeaderTimeout: 5 * time.Second}
 	served := make(chan error, 1)
@@ -76,20 +78,16 @@ func run(o options) error {
 	}
 }
 
-// report says to the witness who has started. The connection is left open for as long as the process
-// lives: the kernel closes it whatever ends the process.
-func report(witness string) error {
+// report says to the witness who has started, on a connection that the kernel closes whatever ends the
+// process.
+func report(witness string) (net.Conn, error) {
 	conn, err := net.DialTimeout("tcp", witness, 5*time.Second)
 	if err != nil {
-		return fmt.Errorf("reach the witness: %w", err)
+		return nil, fmt.Errorf("reach the witness: %w", err)
 	}
 	_, err = fmt.Fprintf(conn, "%s %s %d\n", os.Getenv("NSCHED_UNIT"), os.Getenv("INVOCATION_ID"), os.Getpid())
 	if err != nil {
-		return fmt.Errorf("tell the witness: %w", err)
+		return nil, fmt.Errorf("tell the witness: %w", err)
 	}
-	keep = conn
-	return nil
+	return conn, nil
 }
-
-// keep holds the connection to the witness, which a finaliser would close.
-var keep net.Conn
