@@ -53,7 +53,11 @@ func (s *stage) daemons(ctx context.Context, r *recorder) error {
 	return nil
 }
 
-var errTooLate = errors.New("the change was not made while the daemon was dead")
+var (
+	errTooLate = errors.New("the change was not made while the daemon was dead")
+	errNever   = errors.New("it never happened")
+	errNoHost  = errors.New("no host has its address")
+)
 
 // oneDaemon kills the daemon, has an app scaled meanwhile, and returns how long after the next daemon's
 // start that was done.
@@ -120,13 +124,21 @@ func (s *stage) daemonStart(ctx context.Context, n *cluster.Node, old int) (time
 	if pid == old || pid == 0 {
 		return time.Time{}, fmt.Errorf("find the new daemon: the main process is %d", pid)
 	}
-	text, err := n.Property(ctx, cluster.DaemonUnit, "ExecMainStartTimestampMonotonic")
+	return timestamp(ctx, n, cluster.DaemonUnit, "ExecMainStartTimestampMonotonic")
+}
+
+// timestamp reads a time that systemd tells of a unit.
+func timestamp(ctx context.Context, n *cluster.Node, unit, property string) (time.Time, error) {
+	text, err := n.Property(ctx, unit, property)
 	if err != nil {
 		return time.Time{}, err
 	}
 	micro, err := strconv.ParseInt(text, 10, 64)
+	if err == nil && micro == 0 {
+		err = errNever
+	}
 	if err != nil {
-		return time.Time{}, fmt.Errorf("read when the daemon was started: %w", err)
+		return time.Time{}, fmt.Errorf("read %s of %s: %w", property, unit, err)
 	}
 	return fromMonotonic(time.Duration(micro) * time.Microsecond)
 }

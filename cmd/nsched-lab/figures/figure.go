@@ -46,6 +46,7 @@ func Groups() []string {
 // The figures, by the names of their files.
 const (
 	SubmitPresent   = "submit-present"
+	SubmitOwn       = "submit-own-start"
 	SubmitReturns   = "submit-returns"
 	SubmitFetched   = "submit-fetched"
 	LeaderKilled    = "leader-killed"
@@ -79,6 +80,10 @@ func All() []Figure {
 			Name: SubmitPresent, Group: GroupSubmit, Title: "submit, closure on the node", Unit: Milliseconds,
 			Start: "the CLI's process starts", End: "the service's first answer", Observer: witnessAndClient,
 			Median: 500, HasMedian: true,
+		},
+		{
+			Name: SubmitOwn, Group: GroupSubmit, Title: "of that, the service's own start", Unit: Milliseconds,
+			Start: "systemd begins to start the unit", End: "the service's first answer", Observer: "systemd, witness and client in the lab",
 		},
 		{
 			Name: SubmitReturns, Group: GroupSubmit, Title: "the same, until the CLI says so", Unit: Milliseconds,

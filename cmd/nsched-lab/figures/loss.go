@@ -23,7 +23,7 @@ func (s *stage) losses(ctx context.Context, r *recorder) error {
 		}
 		n := s.nodeAt(current)
 		if n == nil {
-			return fmt.Errorf("find the host of %s: none has %s", current.Unit, current.From)
+			return fmt.Errorf("find %s at %s: %w", current.Unit, current.From, errNoHost)
 		}
 		// Somewhere between two renewals of the lease.
 		if err := sleep(ctx, time.Duration(i%8)*250*time.Millisecond); err != nil {
