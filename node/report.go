@@ -115,6 +115,9 @@ func (d *Daemon) tell(u *unit, v converge.Verdict, now units.Instant) {
 		State: v.State, Health: v.Health, Reason: v.Reason, Orphan: v.Orphan,
 		Assignment: u.rec.Revision, Desired: u.rec.Assignment.Desired, Tenure: d.place.Tenure,
 	}
+	if s.State == units.StateAssigned && !s.State.CanFollow(r.stored.State) {
+		s.State = units.StateStarting // it ran before the machine went down, and is to run again
+	}
 	if s.Reason.IsZero() || s.Reason.Message == "" {
 		s.Reason = d.explain(u, s)
 	}

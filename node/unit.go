@@ -97,6 +97,10 @@ func (u *unit) desire(a units.Assignment, revision int64) {
 	if u.rec.Revision == 0 || revision > u.rec.Revision && u.rec.LaunchedBoot == "" && u.rec.Ended == nil {
 		u.rec.Assignment, u.rec.Revision, u.saved = a, revision, false
 	}
+	if u.rec.Revision != revision {
+		// Another life of the key: the answer to an orphan. An end is only believed if it is about this one.
+		u.rec.Revision, u.saved = revision, false
+	}
 	if u.rec.Assignment.Desired != merged {
 		u.rec.Assignment.Desired, u.saved = merged, false
 	}

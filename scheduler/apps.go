@@ -77,9 +77,6 @@ func takeInto[K comparable, T any](into map[K]held[T], at K, c registry.Change) 
 	}
 	h := into[at]
 	err := h.take(c)
-	if err != nil {
-		h.rev = c.ModRevision // whoever writes it next compares what is there
-	}
 	into[at] = h
 	return err
 }
@@ -111,6 +108,10 @@ func (a *appFacts) placement(id units.AppID) placement.App {
 		p.Generations = append(p.Generations, placement.Generation{Number: number, Spec: g.spec, Problem: g.problem})
 	}
 	for _, chunk := range slices.Sorted(maps.Keys(a.slots)) {
+		if a.slots[chunk].bad && p.Problem.IsZero() {
+			// Which attempts were given out is not known: one given out twice would be told the other's end.
+			p.Problem = units.Reason{Code: units.ReasonUndecodable, Message: "the record of slots " + chunk + " cannot be read"}
+		}
 		records := a.slots[chunk].value.Slots
 		for _, slot := range slices.Sorted(maps.Keys(records)) {
 			p.Slots = append(p.Slots, placement.Slot{Slot: slot, Record: records[slot]})

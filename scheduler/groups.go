@@ -10,8 +10,9 @@ import (
 	"github.com/nsched/nsched/units/registry"
 )
 
-// maxDeletes is how many assignments of one chunk of slots go in one transaction: two comparisons each.
-const maxDeletes = 50
+// deleteCompares is how many comparisons one deletion of an assignment may need: its own key, its status,
+// and that its node is still forgotten.
+const deleteCompares = 4
 
 // groups turns a plan into what is committed: each group is written whole or not at all, and only while
 // what the plan was made on still holds.
@@ -39,6 +40,9 @@ func (s *Scheduler) groups(actions []placement.Action) []registry.Group {
 		groups = append(groups, g)
 	}
 	for _, key := range slices.Sorted(maps.Keys(chunks)) {
+		if len(chunks[key].g.Then) == 0 {
+			continue
+		}
 		g, err := chunks[key].group(key)
 		if err != nil {
 			s.o.Logger.Error().Err(err).Msg("slots could not be encoded")
@@ -88,7 +92,7 @@ type chunkWrite struct {
 	held  held[units.Slots]
 	slots units.Slots
 	g     registry.Group
-	n     int
+	nodes []string // keys of forgotten nodes that are compared
 }
 
 // deletion adds one to its chunk. What does not fit waits for the next plan.
@@ -104,7 +108,7 @@ func (s *Scheduler) deletion(chunks map[string]*chunkWrite, a placement.Action) 
 		}
 		chunks[key] = w
 	}
-	if w.n++; w.n > maxDeletes {
+	if w.held.bad || len(w.g.If)+deleteCompares+2 > registry.MaxOps {
 		return
 	}
 	unit := s.o.Keys.Unit(a.Node, a.Unit)
@@ -112,6 +116,14 @@ func (s *Scheduler) deletion(chunks map[string]*chunkWrite, a placement.Action) 
 	w.g.If = append(w.g.If,
 		registry.Compare{Key: unit, Target: registry.ModRevision, Number: a.ModRev},
 		registry.Compare{Key: s.o.Keys.Status(a.Node, a.Unit), Target: registry.ModRevision, Number: a.StatusRev})
+	if a.Reason.Code == placement.ReasonNodeForgotten {
+		for _, key := range []string{s.o.Keys.Node(a.Node), s.o.Keys.Alive(a.Node)} {
+			c := registry.Compare{Key: key, Target: registry.CreateRevision}
+			if !slices.Contains(w.nodes, key) {
+				w.nodes, w.g.If = append(w.nodes, key), append(w.g.If, c)
+			}
+		}
+	}
 	w.g.Then = append(w.g.Then, registry.Op{Kind: registry.OpDelete, Key: unit})
 }
 

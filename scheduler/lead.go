@@ -53,6 +53,7 @@ func (s *Scheduler) follow(now units.Instant) {
 	}
 	s.leading = false
 	s.names.Rest()
+	s.world.feed(s.state) // warm for its own term, and nothing piles up
 	if s.committer.Term() != 0 && !s.committer.Fenced() {
 		s.committer.End(now)
 	}
@@ -69,6 +70,9 @@ func (s *Scheduler) work(now units.Instant) units.Instant {
 	if due := max(s.committed, s.committer.Floor()); revision < due || !s.committer.Ready(revision) {
 		s.view.Want(due)
 		return units.Instant{}
+	}
+	if s.answered(now); !now.Reached(s.holdAt) {
+		return s.wish(now, s.holdAt)
 	}
 	next := s.judge(now)
 	s.names.Lead(now, s.losses.Frozen)
@@ -89,12 +93,36 @@ func (s *Scheduler) work(now units.Instant) units.Instant {
 	if len(groups) == 0 {
 		return next
 	}
+	s.sent = true
 	if err := s.committer.Commit(revision, groups...); err != nil {
 		s.o.Logger.Error().Err(err).Msg("plan was not accepted")
 		s.replan = true
 		return now.Add(time.Second)
 	}
 	return next
+}
+
+// refusalsFree is how many passes in a row may be refused before the leader takes its time: somebody who
+// was faster is in the view by then. What is refused for another reason (etcd is full, forbids it, or a
+// comparison can never hold) would be sent as fast as etcd answers.
+const (
+	refusalsFree = 2
+	refusedPause = time.Second
+)
+
+// answered counts what became of what was handed over last.
+func (s *Scheduler) answered(now units.Instant) {
+	switch {
+	case !s.sent:
+		return
+	case !s.refused:
+		s.refusals = 0
+	default:
+		if s.refusals++; s.refusals > refusalsFree {
+			s.holdAt = now.Boot + refusedPause
+		}
+	}
+	s.sent, s.refused = false, false
 }
 
 // plan decides what to place, stop and delete, when something has changed or time alone makes it.
@@ -110,6 +138,7 @@ func (s *Scheduler) plan(now units.Instant, nowMs int64) ([]registry.Group, unit
 	s.outcome = s.state.Plan(nowMs, s.term.CreateRevision, s.o.Policy)
 	s.planned++
 	s.replan, s.wakeMs = false, s.outcome.WakeMs
+	s.said = byApp(s.outcome)
 	s.mention(before)
 	s.mention(s.outcome)
 	groups := s.groups(s.outcome.Actions)
@@ -128,6 +157,22 @@ func (s *Scheduler) mention(o placement.Outcome) {
 	for _, h := range o.Held {
 		s.stale[h.Unit.AppID()] = true
 	}
+}
+
+// byApp sorts what a plan says by the app that it is about.
+func byApp(o placement.Outcome) map[units.AppID]placement.Outcome {
+	said := map[units.AppID]placement.Outcome{}
+	for _, h := range o.Held {
+		of := said[h.Unit.AppID()]
+		of.Held = append(of.Held, h)
+		said[h.Unit.AppID()] = of
+	}
+	for _, u := range o.Unplaced {
+		of := said[u.App]
+		of.Unplaced = append(of.Unplaced, u)
+		said[u.App] = of
+	}
+	return said
 }
 
 // wake is when time alone makes another plan.
@@ -149,9 +194,12 @@ func (s *Scheduler) done(now units.Instant, results []registry.Result) {
 			}
 			continue
 		case registry.Rejected:
+			s.refused = true
 			s.o.Logger.Error().Err(r.Err).Msg("etcd rejected a write")
 		case registry.Conflict:
 			// Somebody wrote what the plan was made on. It is in the view, or on its way there.
+			s.refused = true
+			s.committed = max(s.committed, r.Revision)
 			s.o.Logger.Debug().Msg("a write lost against a newer one")
 		}
 		s.replan = true

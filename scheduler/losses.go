@@ -16,10 +16,13 @@ import (
 // maxAsks is how many leases are asked about at once.
 const maxAsks = 64
 
+// askAgain is how long to wait when a question was not answered.
+const askAgain = time.Second
+
 // begin makes what this leader has seen of the nodes that of a new term: nothing.
 func (w *world) begin() {
 	for _, n := range w.nodes { // order-free: each node for itself
-		n.seen, n.downSince, n.asked, n.asking = n.alive, 0, false, false
+		n.seen, n.downSince, n.asked = n.alive, 0, 0
 	}
 	for name := range w.nodes { // order-free: it fills a set
 		w.dirtyNodes[name] = true
@@ -43,7 +46,7 @@ func (s *Scheduler) judge(now units.Instant) units.Instant {
 			n.downSince = now.Boot
 		}
 		if n.exists {
-			sightings = append(sightings, n.sighting(name, now))
+			sightings = append(sightings, n.sighting(name, s.round(now), now))
 		}
 	}
 	leases := s.o.Leases
@@ -67,6 +70,9 @@ func (s *Scheduler) judge(now units.Instant) units.Instant {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.world.dirtyNodes)) {
 		n := s.world.nodes[name]
+		if n == nil {
+			continue // forgotten while it was being asked about
+		}
 		s.state.PutNode(n.placement(name))
 		if !n.exists && !n.alive && n.fence.rev == 0 && n.operator.rev == 0 {
 			delete(s.world.nodes, name)
@@ -74,37 +80,83 @@ func (s *Scheduler) judge(now units.Instant) units.Instant {
 	}
 	s.replan = s.replan || len(s.world.dirtyNodes) > 0
 	clear(s.world.dirtyNodes)
-	if s.losses.Ask {
-		s.ask()
-	}
+	s.ask(now)
 	return s.wish(now, s.judgeAt)
 }
 
+// tired reports whether an answer counted the node as lost. It may have been late once, so it is asked
+// again until it has renewed its lease or lost it.
+func (n *nodeFacts) tired(l placement.Leases) bool { return n.remaining < l.TTL-2*l.Keepalive }
+
 // ask learns how much of their lease the nodes have left that are still there: those that were lost in
-// the same blow have less left than a living node ever has.
-func (s *Scheduler) ask() {
+// the same blow have less left than a living node ever has. What was answered before the latest loss
+// says nothing of it.
+func (s *Scheduler) ask(now units.Instant) {
+	if s.asks > 0 || !s.losses.Ask && !s.losses.Frozen {
+		return // judged anew when the last answer has come
+	}
+	if !now.Reached(s.askAt) {
+		s.soon(s.askAt)
+		return
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.world.nodes)) {
 		n := s.world.nodes[name]
-		if !n.alive || n.asked || n.asking || s.asks >= maxAsks {
+		switch {
+		case !n.alive || n.asking:
+		case s.round(now) == 0, n.asked != s.world.losses, n.tired(s.o.Leases) && now.Reached(n.askedAt+s.o.Leases.Keepalive):
+			s.askQueue = append(s.askQueue, name)
+		case n.tired(s.o.Leases):
+			s.soon(n.askedAt + s.o.Leases.Keepalive)
+		}
+	}
+	s.askNext()
+}
+
+// round is the loss after which etcd was asked, 0 if that is too long ago to say anything: a node that
+// was well when its neighbour vanished may have died while a new leader waited.
+func (s *Scheduler) round(now units.Instant) int {
+	if now.Boot > s.askedAt+2*s.o.Leases.Keepalive {
+		return 0
+	}
+	return s.world.losses
+}
+
+// soon makes the nodes judged again at a boot time.
+func (s *Scheduler) soon(boot time.Duration) {
+	if s.judgeAt == 0 || boot < s.judgeAt {
+		s.judgeAt = boot
+	}
+}
+
+func (s *Scheduler) askNext() {
+	for len(s.askQueue) > 0 && s.asks < maxAsks {
+		name := s.askQueue[0]
+		s.askQueue = s.askQueue[1:]
+		n := s.world.nodes[name]
+		if n == nil || !n.alive || n.asking {
 			continue
 		}
 		n.asking = true
 		s.asks++
-		lease, tenure := n.lease, n.tenure
+		lease, tenure, losses := n.lease, n.tenure, s.world.losses
 		loop.Go(s.o.Executor, "ttl", string(name), func(ctx context.Context) (registry.Lease, error) {
 			return s.o.KV.TimeToLive(ctx, lease)
-		}, func(_ units.Instant, l registry.Lease, err error) {
+		}, func(now units.Instant, l registry.Lease, err error) {
 			s.asks--
 			n.asking = false
-			s.world.dirtyNodes[name] = true
-			if n.tenure != tenure {
-				return
-			}
 			switch {
+			case n.tenure != tenure || !n.alive:
 			case err == nil:
-				n.asked, n.remaining = true, l.Remaining
+				n.asked, n.askedAt, n.remaining = losses, now.Boot, l.Remaining
 			case errors.Is(err, registry.ErrLeaseNotFound):
-				n.asked, n.remaining = true, -time.Second
+				n.asked, n.askedAt, n.remaining = losses, now.Boot, -time.Second
+			default:
+				s.askAt = now.Boot + askAgain
+			}
+			s.askNext()
+			if s.asks == 0 {
+				s.askedAt = now.Boot
+				s.soon(now.Boot)
 			}
 		})
 	}
@@ -116,10 +168,10 @@ func (s *Scheduler) recordLosses() []registry.Group {
 	var groups []registry.Group
 	for _, v := range s.losses.Verdicts {
 		n := s.world.nodes[v.Node]
-		if n == nil || !v.Record && !v.Fence || n.fence.value.Tenure >= n.tenure {
+		if n == nil || !v.Record && !v.Fence || n.fence.value.Tenure >= n.lastTenure() {
 			continue
 		}
-		value, err := registry.Encode(units.Fence{Tenure: n.tenure, Reason: v.Why.Message}, n.fence.extra)
+		value, err := registry.Encode(units.Fence{Tenure: n.lastTenure(), Reason: v.Why.Message}, n.fence.extra)
 		if err != nil {
 			s.o.Logger.Error().Err(err).Str("node", string(v.Node)).Msg("fence could not be encoded")
 			continue

@@ -20,11 +20,15 @@ type nodeFacts struct {
 	lease  registry.LeaseID
 	tenure int64 // the create revision of alive/<node>, or of the last one known
 	agent  bool
+	// told is the highest tenure that a status of the node speaks of: its last one was no earlier. It
+	// stands in where no tenure was ever seen.
+	told int64
 
 	// Of the present term; see placement.Sighting.
 	seen      bool
 	downSince time.Duration // boot time since when the guard is seen without a daemon; 0 is not
-	asked     bool
+	asked     int           // after which loss etcd was asked for the rest of the lease; see Scheduler.round
+	askedAt   time.Duration // boot time of that
 	remaining time.Duration
 	asking    bool
 	verdict   placement.Verdict
@@ -49,7 +53,7 @@ func (n *nodeFacts) change(kind registry.Kind, c registry.Change) error {
 		}
 		return err
 	case registry.KindAlive:
-		n.alive, n.asked = !c.Deleted, false
+		n.alive, n.asked = !c.Deleted, 0
 		if n.alive {
 			n.tenure, n.lease, n.seen = c.CreateRevision, c.Lease, true
 		}
@@ -64,16 +68,27 @@ func (n *nodeFacts) change(kind registry.Kind, c registry.Change) error {
 }
 
 // sighting is what placement.Lost decides by.
-func (n *nodeFacts) sighting(name units.NodeName, now units.Instant) placement.Sighting {
+func (n *nodeFacts) sighting(name units.NodeName, round int, now units.Instant) placement.Sighting {
 	s := placement.Sighting{
-		Node: name, Alive: n.alive, Agent: n.agent, Tenure: n.tenure, Seen: n.seen,
-		Asked: n.asked, Remaining: n.remaining,
+		Node: name, Alive: n.alive, Agent: n.agent, Tenure: n.lastTenure(), Seen: n.seen,
+		Asked: round != 0 && n.asked == round, Remaining: n.remaining,
 		Recorded: n.fence.value.Tenure, Confirmed: n.operator.value.ConfirmLost,
+	}
+	if !n.alive && n.tenure == 0 && n.record.rev > n.fence.rev {
+		s.Recorded = 0 // it has registered since, in a later tenure
 	}
 	if n.downSince != 0 {
 		s.AgentDownFor = now.Boot - n.downSince
 	}
 	return s
+}
+
+// lastTenure is the node's tenure, or the latest that is known of.
+func (n *nodeFacts) lastTenure() int64 {
+	if n.alive || n.tenure != 0 {
+		return n.tenure
+	}
+	return n.told
 }
 
 // placement is the node as placement takes it.
@@ -82,7 +97,11 @@ func (n *nodeFacts) placement(name units.NodeName) placement.Node {
 		Name: name, Record: n.record.value, Problem: n.problem, Standing: n.verdict.Standing, Why: n.verdict.Why,
 		Tenure: n.tenure, Cordon: n.operator.value.Cordon, Drain: n.operator.value.Drain,
 	}
-	if !n.exists {
+	switch {
+	case !n.exists && n.alive:
+		// Whoever forgets a node makes sure that it is gone. This one has lost its registration.
+		p.Standing, p.Why = placement.Unknown, units.Reason{Code: units.ReasonNodeLost, Message: "it is not registered"}
+	case !n.exists:
 		p.Standing = placement.Forgotten
 	}
 	return p

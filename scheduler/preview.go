@@ -48,7 +48,19 @@ func (s *Scheduler) Preview(ctx context.Context, document []byte) (Preview, erro
 	if err != nil {
 		return Preview{}, err
 	}
-	return asked(ctx, s, func(now units.Instant) Preview { return s.preview(doc.App, spec, now) })
+	// One at a time: a snapshot of a large cluster is a copy of it all, and whoever asks is not known.
+	select {
+	case <-ctx.Done():
+		return Preview{}, ctx.Err()
+	case s.previewing <- struct{}{}:
+		defer func() { <-s.previewing }()
+	}
+	d, err := asked(ctx, s, func(now units.Instant) draft { return s.draft(doc.App, spec, now) })
+	if err == nil {
+		// On the asker's time: the leader goes on meanwhile.
+		d.take(doc.App.ID(), placement.Plan(d.snapshot, s.o.Policy))
+	}
+	return d.Preview, err
 }
 
 // NamesReport is what the keeper of names tells of itself. It waits for the leader's next Step.
@@ -65,6 +77,9 @@ func asked[T any](ctx context.Context, s *Scheduler, question func(units.Instant
 	answers := make(chan answer, 1)
 	reply := func(v T, err error) { answers <- answer{v, err} } // it has room: nobody waits
 	s.o.Mail.Post(func(now units.Instant) {
+		if ctx.Err() != nil {
+			return // nobody waits any more
+		}
 		if !s.leading {
 			var none T
 			reply(none, ErrNotLeading)
@@ -81,7 +96,13 @@ func asked[T any](ctx context.Context, s *Scheduler, question func(units.Instant
 	}
 }
 
-func (s *Scheduler) preview(app units.App, spec *placement.Spec, now units.Instant) Preview {
+// draft is a preview without its plan.
+type draft struct {
+	Preview
+	snapshot placement.Snapshot
+}
+
+func (s *Scheduler) draft(app units.App, spec *placement.Spec, now units.Instant) draft {
 	id := app.ID()
 	nowMs, _ := s.time.NowMs(now)
 	snapshot := s.world.snapshot(nowMs, s.term.CreateRevision)
@@ -91,7 +112,9 @@ func (s *Scheduler) preview(app units.App, spec *placement.Spec, now units.Insta
 		at = len(snapshot.Apps)
 		snapshot.Apps = append(snapshot.Apps, placement.App{ID: id})
 		p.Changes = units.Diff(units.App{}, app)
-	} else if held := s.world.apps[id]; held.exists {
+	} else if held := s.world.apps[id]; !held.exists {
+		p.Generation, p.Changes = nextGeneration(held), units.Diff(units.App{}, app)
+	} else {
 		current := held.intent.value
 		p.Generation, p.Count = nextGeneration(held), app.CountOr(current.Count)
 		if g := held.generations[current.Generation]; g != nil && g.spec != nil {
@@ -108,8 +131,7 @@ func (s *Scheduler) preview(app units.App, spec *placement.Spec, now units.Insta
 	if !slices.ContainsFunc(target.Generations, func(g placement.Generation) bool { return g.Number == p.Generation }) {
 		target.Generations = append(target.Generations, placement.Generation{Number: p.Generation, Spec: spec})
 	}
-	p.take(id, placement.Plan(snapshot, s.o.Policy))
-	return p
+	return draft{p, snapshot}
 }
 
 // take keeps of a plan what concerns the app.
@@ -149,8 +171,9 @@ func (w *world) snapshot(nowMs, term int64) placement.Snapshot {
 	for _, id := range slices.SortedFunc(maps.Keys(w.apps), units.AppID.Compare) {
 		s.Apps = append(s.Apps, w.apps[id].placement(id))
 	}
-	for _, k := range slices.SortedFunc(maps.Keys(w.units), unitKey.compare) {
-		s.Units = append(s.Units, *w.units[k])
+	s.Units = make([]placement.Unit, 0, len(w.units))
+	for _, u := range w.units { // order-free: a plan does not depend on it
+		s.Units = append(s.Units, *u)
 	}
 	return s
 }

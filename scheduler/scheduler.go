@@ -58,18 +58,27 @@ type Scheduler struct {
 
 	state     *placement.State
 	outcome   placement.Outcome
+	said      map[units.AppID]placement.Outcome // what the outcome says of each app
 	losses    placement.Losses
 	judged    bool          // in this term
 	judgeAt   time.Duration // boot time; 0 is never
 	replan    bool
 	wakeMs    int64 // cluster time at which time alone makes another plan; 0 is never
 	asks      int
+	askQueue  []units.NodeName
+	askedAt   time.Duration        // boot time of the last answer to the latest questions
+	askAt     time.Duration        // boot time of the next question after one that failed
+	sent      bool                 // groups were handed over since the last pass
+	refused   bool                 // and one of them was not written for its own sake
+	refusals  int                  // passes in a row of which that is true
+	holdAt    time.Duration        // boot time before which nothing is handed over
 	stale     map[units.AppID]bool // apps whose summary may be out of date
 	committed int64                // the revision that the view must have reached before the next plan
 	clockAt   time.Duration
 	planned   int64 // plans made, for people
 
-	told atomic.Pointer[Overview]
+	previewing chan struct{} // holds one while a preview is being made
+	told       atomic.Pointer[Overview]
 }
 
 // New returns a scheduler that has done nothing yet.
@@ -80,7 +89,7 @@ func New(o Options) (*Scheduler, error) {
 	if o.Leases == (placement.Leases{}) {
 		o.Leases = placement.DefaultLeases()
 	}
-	s := &Scheduler{o: o, world: newWorld(o.Keys, o.Logger), stale: map[units.AppID]bool{}}
+	s := &Scheduler{o: o, world: newWorld(o.Keys, o.Logger), stale: map[units.AppID]bool{}, previewing: make(chan struct{}, 1)}
 	s.state = placement.NewState(placement.Snapshot{})
 	prefixes := make([]string, 0, len(viewed))
 	for _, kind := range viewed {
@@ -140,7 +149,7 @@ func (s *Scheduler) Step(ctx context.Context, now units.Instant) (units.Instant,
 		return units.Instant{}, fmt.Errorf("compare the cluster with the one that was seen: %w", err)
 	}
 	next = loop.Earliest(next, trusted)
-	if s.world.clock.rev != 0 {
+	if s.world.clock.value.N != 0 {
 		s.time.Observe(now, s.world.clock.value)
 	}
 	campaign, err := s.election.Step(ctx, now)

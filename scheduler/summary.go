@@ -19,6 +19,8 @@ const (
 	summaryEvery = time.Second
 	summaryApart = 50 * time.Millisecond
 	summaryBurst = 6
+	// summariesAtOnce bounds how many apps are looked at in one pass: the leader has its lease to renew.
+	summariesAtOnce = 500
 )
 
 // summaries are the groups that make summary/ say what the latest plan and the nodes say, of the apps
@@ -26,7 +28,11 @@ const (
 func (s *Scheduler) summaries(now units.Instant) ([]registry.Group, units.Instant) {
 	var groups []registry.Group
 	var next units.Instant
+	looked := 0
 	for _, id := range slices.SortedFunc(maps.Keys(s.stale), units.AppID.Compare) {
+		if looked == summariesAtOnce {
+			return groups, now
+		}
 		a := s.world.apps[id]
 		if a == nil {
 			delete(s.stale, id)
@@ -36,6 +42,7 @@ func (s *Scheduler) summaries(now units.Instant) ([]registry.Group, units.Instan
 			next = loop.Earliest(next, s.wish(now, due))
 			continue
 		}
+		looked++
 		delete(s.stale, id)
 		changed := s.summary(id, a)
 		if len(changed) > 0 {
@@ -48,7 +55,7 @@ func (s *Scheduler) summaries(now units.Instant) ([]registry.Group, units.Instan
 
 // summary is what has to be written for one app.
 func (s *Scheduler) summary(id units.AppID, a *appFacts) []registry.Group {
-	want := placement.Summaries(a.placement(id), s.world.unitsOf(id), s.outcome)
+	want := placement.Summaries(a.placement(id), s.world.unitsOf(id), s.said[id])
 	for chunk := range a.summaries { // order-free: it fills a map
 		if _, ok := want[chunk]; !ok {
 			want[chunk] = units.Summary{}
@@ -57,7 +64,7 @@ func (s *Scheduler) summary(id units.AppID, a *appFacts) []registry.Group {
 	var groups []registry.Group
 	for _, chunk := range slices.Sorted(maps.Keys(want)) {
 		held := a.summaries[chunk]
-		if reflect.DeepEqual(held.value, want[chunk]) && held.rev != 0 || held.rev == 0 && len(want[chunk].Slots) == 0 {
+		if reflect.DeepEqual(held.value, want[chunk]) && held.rev != 0 && !held.bad || held.rev == 0 && len(want[chunk].Slots) == 0 {
 			continue
 		}
 		key := s.o.Keys.Summary(id, chunk)

@@ -29,6 +29,7 @@ type world struct {
 	bad       map[string]string
 	newlyBad  []string // since the last pass
 
+	losses     int // 1 and how often a node was lost: what was asked before the latest says nothing of it
 	dirtyNodes map[units.NodeName]bool
 	dirtyApps  map[units.AppID]bool
 	dirtyUnits map[unitKey]bool
@@ -39,6 +40,7 @@ type held[T any] struct {
 	value T
 	extra registry.Extra
 	rev   int64
+	bad   bool // what is there now cannot be read; value is what was there before, if anything
 }
 
 type unitKey struct {
@@ -63,7 +65,7 @@ func newWorld(keys registry.Keys, log zerolog.Logger) *world {
 		keys: keys, log: log,
 		nodes: map[units.NodeName]*nodeFacts{}, apps: map[units.AppID]*appFacts{},
 		units: map[unitKey]*placement.Unit{}, bad: map[string]string{},
-		dirtyNodes: map[units.NodeName]bool{}, dirtyApps: map[units.AppID]bool{}, dirtyUnits: map[unitKey]bool{},
+		losses: 1, dirtyNodes: map[units.NodeName]bool{}, dirtyApps: map[units.AppID]bool{}, dirtyUnits: map[unitKey]bool{},
 	}
 }
 
@@ -112,6 +114,9 @@ func (w *world) change(key registry.Key, c registry.Change) error {
 		return w.clock.take(c)
 	case registry.KindNode, registry.KindAlive, registry.KindAgent, registry.KindOperator, registry.KindFence:
 		w.dirtyNodes[key.Node] = true
+		if key.Kind == registry.KindAlive && c.Deleted {
+			w.losses++
+		}
 		return w.node(key.Node).change(key.Kind, c)
 	case registry.KindApp, registry.KindGeneration, registry.KindRollout, registry.KindSlots, registry.KindSummary:
 		if key.Kind != registry.KindSummary {
@@ -132,6 +137,7 @@ func (h *held[T]) take(c registry.Change) error {
 	}
 	v, extra, err := registry.Decode[T](c.Key, c.Value)
 	if err != nil {
+		h.rev, h.bad = c.ModRevision, true // whoever writes it next compares what is there
 		return err
 	}
 	*h = held[T]{value: v, extra: extra, rev: c.ModRevision}
@@ -147,6 +153,11 @@ func (w *world) unit(k unitKey, kind registry.Kind, c registry.Change) error {
 	}
 	w.dirtyUnits[k] = true
 	w.dirtyApps[k.id.AppID()] = true
+	if w.nodes[k.node] == nil {
+		// Nothing else is left of its node: it was forgotten, and maybe before this scheduler began.
+		w.node(k.node)
+		w.dirtyNodes[k.node] = true
+	}
 	var err error
 	if kind == registry.KindUnit {
 		u.Assignment, u.CreateRev, u.ModRev, u.Problem = units.Assignment{}, 0, 0, units.Reason{}
@@ -163,6 +174,8 @@ func (w *world) unit(k unitKey, kind registry.Kind, c registry.Change) error {
 			if u.Status, _, err = registry.Decode[units.Status](c.Key, c.Value); err != nil {
 				u.Status = units.Status{}
 			}
+			n := w.node(k.node)
+			n.told = max(n.told, u.Status.Tenure)
 		}
 	}
 	if u.CreateRev == 0 && u.StatusRev == 0 {

@@ -56,5 +56,8 @@ func (c cluster) alter(ctx context.Context, id units.AppID, change func(*appFact
 			return nil, false, fmt.Errorf("change %s: %w", id, err)
 		}
 	}
+	if asked {
+		return nil, false, exit(exitUnreachable, "it is not known whether %s was changed, and it may still be; see nsched status %s", id, id)
+	}
 	return nil, false, exit(exitChanged, "%s is being changed by others all the time; nothing was done", id)
 }

@@ -20,11 +20,15 @@ const storeTries = 5
 // everything is as it was checked. It is safe to repeat: what a lost answer hides is found again, since a
 // generation is created once.
 func (in *intake) store(ctx context.Context) (submitView, error) {
+	var asked *write // one whose answer was lost; it may still land
 	for range storeTries {
 		if in.unchanged() {
 			return in.view(in.facts.intent.Generation, false, in.facts.revision), in.revisionWanted()
 		}
 		if err := in.revisionWanted(); err != nil {
+			if asked != nil {
+				err = in.unknown(*asked, err)
+			}
 			return submitView{}, err
 		}
 		w, err := in.write()
@@ -39,6 +43,9 @@ func (in *intake) store(ctx context.Context) (submitView, error) {
 			return submitView{}, fmt.Errorf("store %s: %w", in.doc.app.ID(), err)
 		}
 		// Somebody was faster, or no answer came: look again.
+		if err != nil {
+			asked = &w
+		}
 		if err := in.read(ctx); err != nil {
 			if res.Revision == 0 {
 				err = in.unknown(w, err)
@@ -51,6 +58,9 @@ func (in *intake) store(ctx context.Context) (submitView, error) {
 		if err := in.check(ctx); err != nil {
 			return submitView{}, err
 		}
+	}
+	if asked != nil {
+		return submitView{}, in.unknown(*asked, registry.ErrUnknownOutcome)
 	}
 	return submitView{}, in.changed()
 }

@@ -50,7 +50,7 @@ func (o Outcome) String() string { return outcomeNames[o] }
 type Result struct {
 	Tag      any
 	Outcome  Outcome
-	Revision int64    // of Committed
+	Revision int64    // of Committed; of Conflict the one at which it failed
 	Failed   *Compare // of Conflict; nil when it cannot be told
 	Err      error    // of Unknown and Rejected
 }

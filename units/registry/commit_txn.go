@@ -212,7 +212,7 @@ func (c *Committer) declined(now units.Instant, t packed, res TxnResult, current
 	var again []*pending
 	for _, p := range t.groups {
 		if failed := p.failed(read); failed != nil {
-			c.report(now, []*pending{p}, Result{Outcome: Conflict, Failed: failed})
+			c.report(now, []*pending{p}, Result{Outcome: Conflict, Failed: failed, Revision: res.Revision})
 		} else {
 			again = append(again, p)
 		}

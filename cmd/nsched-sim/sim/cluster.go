@@ -62,7 +62,7 @@ func Standard(ctx context.Context, seed uint64, trace *Trace) (*Cluster, error) 
 	c.Use(apps, 5*time.Second, quiet)
 	c.MachineFaults = 0.02
 	c.After(quiet, func() { c.MachineFaults = 0 })
-	c.Chaos(StandardFaults(), 20, 10*time.Second, quiet)
+	c.Chaos(StandardFaults(), 24, 10*time.Second, quiet)
 	if err := c.Run(end); err != nil {
 		return c, err
 	}

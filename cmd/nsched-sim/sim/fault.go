@@ -113,6 +113,18 @@ func StandardFaults() []Fault {
 			h.PowerOff()
 			return h.PowerOn
 		}},
+		{Name: "power loss of a room", Weight: 2, Lasts: between(5*time.Second, 60*time.Second), Strike: func(w *World) func() {
+			var room []*NodeHost
+			for _, i := range w.rng.Perm(len(w.nodes))[:min(len(w.nodes), 2+w.rng.IntN(3))] {
+				room = append(room, w.nodes[i])
+				w.nodes[i].PowerOff()
+			}
+			return func() {
+				for _, n := range room {
+					n.PowerOn()
+				}
+			}
+		}},
 		{Name: "wall clock step", Weight: 2, Strike: func(w *World) func() {
 			pick(w, w.hosts).Step(w.Uniform(-time.Hour, time.Hour))
 			return nil

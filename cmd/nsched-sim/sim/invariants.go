@@ -21,13 +21,16 @@ type Watchman struct {
 	specs   map[string]units.App // by generation key
 	Stops   int
 	Placed  int
+	// Evicted counts the units replaced for a loss, Recorded the losses put on record.
+	Evicted, Recorded int
+	losses            losses
 }
 
 // Guarded starts a watchman over the world, in which every standing promise is checked.
 func (w *World) Guarded() *Watchman {
 	m := &Watchman{
 		w: w, created: map[units.UnitID]int64{}, told: map[units.UnitID]units.Desired{},
-		node: map[units.UnitID]units.NodeName{}, specs: map[string]units.App{},
+		node: map[units.UnitID]units.NodeName{}, specs: map[string]units.App{}, losses: newLosses(),
 	}
 	w.Etcd.Watch(w.ctx, registry.Watch{Key: Keys.Prefix(), End: registry.PrefixEnd(Keys.Prefix()), Revision: 1}, m.see)
 	w.OnWrite(m.wrote)
@@ -49,6 +52,8 @@ func (m *Watchman) see(r registry.WatchResponse) {
 		switch key.Kind {
 		case registry.KindGeneration:
 			m.learn(c)
+		case registry.KindAlive:
+			m.lease(key.Node, c)
 		case registry.KindUnit:
 			m.assignment(key, c)
 			given = given || !c.Deleted
@@ -125,7 +130,10 @@ func (m *Watchman) wrote(p *Process, t registry.Txn, r registry.TxnResult) {
 			m.w.fail(fmt.Errorf("%s wrote %s and did not lead", p.Name, op.Key))
 			return
 		}
+		m.losses.led(first.CreateRevision, m.w.now)
 	}
+	m.brake(p, t)
+	m.evictions(p, t)
 }
 
 // leader is the key that leads in etcd.
