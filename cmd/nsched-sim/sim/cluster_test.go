@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/nsched/nsched/units/registry"
 )
 
 func TestASubmittedAppIsPlacedAndBecomesHealthy(t *testing.T) {
@@ -54,5 +56,32 @@ func TestAClusterReplaysBitForBit(t *testing.T) {
 		if a.Sum() != b.Sum() {
 			t.Errorf("seed %d: the traces of two runs differ", seed)
 		}
+	}
+}
+
+// The answer to an orphan is a stop, and the stop has an end: its assignment stayed for ever, since the
+// node's word was taken to be about an earlier life of the key.
+func TestAnOrphanIsStoppedAndNothingOfItStays(t *testing.T) {
+	c := NewCluster(t.Context(), 7, NewTrace(nil), Size{Nodes: 3, Schedulers: 1})
+	c.After(5*time.Second, func() { c.Operator.Submit(App(0), 2, 100) })
+	prefix := Keys.Under(registry.KindUnit)
+	assigned := registry.Range{Key: prefix, End: registry.PrefixEnd(prefix)}
+	c.After(60*time.Second, func() {
+		r, err := c.Etcd.Range(t.Context(), assigned)
+		if err != nil || len(r.KVs) != 2 {
+			t.Fatalf("assignments %+v, %v", r, err)
+		}
+		if _, err := c.Etcd.Txn(t.Context(), registry.Txn{Then: []registry.Op{{Kind: registry.OpDelete, Key: r.KVs[0].Key}}}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if err := c.Run(200 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Watchman.Settled(c.Operator); err != nil {
+		t.Error(err)
+	}
+	if r, err := c.Etcd.Range(t.Context(), assigned); err != nil || len(r.KVs) != 2 {
+		t.Errorf("assignments %+v, %v", r.KVs, err)
 	}
 }
