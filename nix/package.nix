@@ -31,7 +31,7 @@ buildGoModule {
 
   # The hash of what `go mod vendor` writes. `.ci/vendor-hash` computes it anew and compares;
   # `.ci/vendor-hash --write` puts it here.
-  vendorHash = "sha256-JMwSBajf3QBhJgy6iKYrCtjh5eQ2KDyDeNjD29b6mho=";
+  vendorHash = "sha256-FYzKAOeg1iNiQjkmuxC4/xVvBbQO0JlO30IGiU2zXYw=";
 
   subPackages = [
     "cmd/nsched"
