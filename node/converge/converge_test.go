@@ -33,12 +33,14 @@ func TestDecide(t *testing.T) {
 		{
 			"a new assignment reads its document first",
 			Facts{Desired: units.DesiredRun, Confirmed: true, Assigned: true, Service: Service{Phase: Absent}},
-			units.StateAssigned, []Kind{Read},
+			units.StateAssigned,
+			[]Kind{Read},
 		},
 		{
 			"a known document is fetched next",
 			Facts{Desired: units.DesiredRun, Confirmed: true, Assigned: true, Spec: known, Service: Service{Phase: Absent}},
-			units.StateFetching, []Kind{Fetch},
+			units.StateFetching,
+			[]Kind{Fetch},
 		},
 		{
 			"a fetch that failed for now waits",
@@ -48,7 +50,8 @@ func TestDecide(t *testing.T) {
 		{
 			"a fetch that failed for good ends the attempt",
 			Facts{Desired: units.DesiredRun, Confirmed: true, Assigned: true, Spec: known, Closure: Closure{Failure: boom, Permanent: true}, Service: Service{Phase: Absent}},
-			units.StateFailed, []Kind{End},
+			units.StateFailed,
+			[]Kind{End},
 		},
 		{
 			"stage fetches and starts nothing",
@@ -58,7 +61,8 @@ func TestDecide(t *testing.T) {
 		{
 			"a closure that is here is launched",
 			Facts{Desired: units.DesiredRun, Confirmed: true, Assigned: true, Spec: known, Closure: ready, Service: Service{Phase: Absent}},
-			units.StateStarting, []Kind{LaunchIt},
+			units.StateStarting,
+			[]Kind{LaunchIt},
 		},
 		{
 			"nothing is launched while the node holds",
@@ -68,12 +72,14 @@ func TestDecide(t *testing.T) {
 		{
 			"a document that may not run here ends the attempt",
 			Facts{Desired: units.DesiredRun, Confirmed: true, Assigned: true, Spec: Spec{Known: true, Refused: boom}, Service: Service{Phase: Absent}},
-			units.StateFailed, []Kind{End},
+			units.StateFailed,
+			[]Kind{End},
 		},
 		{
 			"a running unit without checks is published",
 			Facts{Desired: units.DesiredRun, Confirmed: true, Assigned: true, Spec: known, Service: Service{Phase: Running}},
-			units.StateRunning, []Kind{Publish},
+			units.StateRunning,
+			[]Kind{Publish},
 		},
 		{
 			"a running unit with undecided checks is not",
@@ -83,32 +89,38 @@ func TestDecide(t *testing.T) {
 		{
 			"a unit whose checks fail is withdrawn and goes on running",
 			Facts{Desired: units.DesiredRun, Confirmed: true, Assigned: true, Spec: Spec{Known: true, Checks: true}, Health: units.HealthFailing, Published: true, Service: Service{Phase: Running}},
-			units.StateUnhealthy, []Kind{Withdraw},
+			units.StateUnhealthy,
+			[]Kind{Withdraw},
 		},
 		{
 			"a unit that systemd restarts is withdrawn meanwhile",
 			Facts{Desired: units.DesiredRun, Confirmed: true, Assigned: true, Spec: known, Published: true, Service: Service{Phase: Starting}},
-			units.StateStarting, []Kind{Withdraw},
+			units.StateStarting,
+			[]Kind{Withdraw},
 		},
 		{
 			"a unit that systemd gave up has failed",
 			Facts{Desired: units.DesiredRun, Confirmed: true, Assigned: true, Spec: known, Closure: ready, Service: Service{Phase: Ended, Result: units.ResultExitCode, ExitCode: 3}},
-			units.StateFailed, []Kind{End},
+			units.StateFailed,
+			[]Kind{End},
 		},
 		{
 			"a unit that is missing is launched again",
 			Facts{Desired: units.DesiredRun, Confirmed: true, Assigned: true, Spec: known, Closure: ready, Launch: Launch{Asked: true}, Service: Service{Phase: Absent}},
-			units.StateStarting, []Kind{LaunchIt},
+			units.StateStarting,
+			[]Kind{LaunchIt},
 		},
 		{
 			"a stop withdraws first",
 			Facts{Desired: units.DesiredStop, Confirmed: true, Assigned: true, Spec: known, Published: true, Service: Service{Phase: Running}},
-			units.StateStopping, []Kind{Withdraw},
+			units.StateStopping,
+			[]Kind{Withdraw},
 		},
 		{
 			"a stop does not wait for ever for etcd",
 			Facts{Desired: units.DesiredStop, Confirmed: true, Assigned: true, Spec: known, Published: true, WithdrawAsked: time.Second, Now: time.Minute, Service: Service{Phase: Running}},
-			units.StateStopping, []Kind{Withdraw, Stop},
+			units.StateStopping,
+			[]Kind{Withdraw, Stop},
 		},
 		{
 			"a stop drains between endpoint and signal",
@@ -118,12 +130,14 @@ func TestDecide(t *testing.T) {
 		{
 			"a stop of what is not published stops at once",
 			Facts{Desired: units.DesiredStop, Confirmed: true, Assigned: true, Spec: known, Service: Service{Phase: Running}},
-			units.StateStopping, []Kind{Stop},
+			units.StateStopping,
+			[]Kind{Stop},
 		},
 		{
 			"what is down is recorded as stopped",
 			Facts{Desired: units.DesiredStop, Confirmed: true, Assigned: true, Spec: known, Service: Service{Phase: Absent}},
-			units.StateStopped, []Kind{End},
+			units.StateStopped,
+			[]Kind{End},
 		},
 		{
 			"a unit whose assignment is gone runs on as an orphan",
@@ -133,7 +147,8 @@ func TestDecide(t *testing.T) {
 		{
 			"a unit whose assignment is gone and that was told to stop is stopped",
 			Facts{Desired: units.DesiredStop, Confirmed: true, Spec: known, Service: Service{Phase: Running}},
-			units.StateStopping, []Kind{Stop},
+			units.StateStopping,
+			[]Kind{Stop},
 		},
 		{
 			"an attempt that ended is not started again",
@@ -143,7 +158,8 @@ func TestDecide(t *testing.T) {
 		{
 			"a start that came through after the end is stopped",
 			Facts{Desired: units.DesiredRun, Confirmed: true, Assigned: true, Spec: known, Ended: &Ending{State: units.StateFailed}, Service: Service{Phase: Running}},
-			units.StateFailed, []Kind{Stop},
+			units.StateFailed,
+			[]Kind{Stop},
 		},
 		{
 			"a failed unit stays loaded until the registry holds its end",
@@ -153,12 +169,14 @@ func TestDecide(t *testing.T) {
 		{
 			"and is reset then",
 			Facts{Desired: units.DesiredRun, Confirmed: true, Assigned: true, Ended: &Ending{State: units.StateFailed}, EndStored: true, Service: Service{Phase: Ended, Result: units.ResultExitCode}},
-			units.StateFailed, []Kind{Reset},
+			units.StateFailed,
+			[]Kind{Reset},
 		},
 		{
 			"an attempt that ended is forgotten once its assignment is gone",
 			Facts{Desired: units.DesiredStop, Confirmed: true, Ended: &Ending{State: units.StateStopped}, EndStored: true, Service: Service{Phase: Absent}},
-			units.StateStopped, []Kind{Forget},
+			units.StateStopped,
+			[]Kind{Forget},
 		},
 	}
 	for _, c := range cases {
