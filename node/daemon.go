@@ -102,7 +102,8 @@ type Daemon struct {
 	listed   int64 // the listing that was applied last
 	listing  bool
 	listAt   time.Duration
-	lastList time.Duration
+	// listsPaid is the boot time until which listApart is used up by the listings begun.
+	listsPaid time.Duration
 
 	fetches  int
 	fetching map[string]bool // roots that somebody works on

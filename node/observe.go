@@ -9,11 +9,14 @@ import (
 	"github.com/nsched/nsched/units/loop"
 )
 
-// listEvery is how often systemd is asked about everything, whatever its signals said.
 const (
+	// listEvery is how often systemd is asked about everything, whatever its signals said.
 	listEvery = 3 * time.Second
-	// listApart bounds what a storm of hints costs PID 1.
+	// listApart bounds what a storm of hints costs PID 1, in the long run. Up to listBurst listings follow
+	// each other as fast as systemd answers: a start gives about as many hints, and only the last of them
+	// says that the unit runs.
 	listApart = 100 * time.Millisecond
+	listBurst = 5
 )
 
 // observe asks systemd for all units when it is time to, or when a hint came.
@@ -21,10 +24,10 @@ func (d *Daemon) observe(now units.Instant) units.Instant {
 	if d.listing {
 		return units.Instant{}
 	}
-	if at := max(d.listAt, d.lastList+listApart); !now.Reached(at) {
+	if at := max(d.listAt, d.listsPaid-(listBurst-1)*listApart); !now.Reached(at) {
 		return now.Add(at - now.Boot)
 	}
-	d.lastList = now.Boot
+	d.listsPaid = max(d.listsPaid, now.Boot) + listApart
 	d.listing = true
 	d.listAt = now.Boot + listEvery
 	d.sequence++

@@ -105,6 +105,10 @@ func (r *report) allow(now units.Instant) (time.Duration, bool) {
 // tell makes the unit's report from a verdict.
 func (d *Daemon) tell(u *unit, v converge.Verdict, now units.Instant) {
 	r := &u.report
+	if v.Blind && !v.State.CanFollow(r.stored.State) {
+		r.wantSet = false // it ran when it was last told of; whether it still does is about to be known
+		return
+	}
 	if v.Blind && r.wantSet {
 		return
 	}

@@ -92,3 +92,30 @@ func TestANodeReportsFiveTimesASecondInTheLongRun(t *testing.T) {
 		t.Errorf("%d reports went out in ten seconds", n)
 	}
 }
+
+// A daemon that came back told that a unit was assigned which ran and was healthy: it had not asked
+// systemd yet, and what it would have said of a new unit was still to be sent when the registry answered
+// that somebody had said more before.
+func TestADaemonThatHasNotSeenAUnitYetTellsNothingWorseOfIt(t *testing.T) {
+	r := newReporting(t)
+	before, err := registry.Encode(units.Status{State: units.StateHealthy}, registry.Extra{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := r.d.o.Keys.Status("n1", r.id)
+	if _, err := r.etcd.Txn(t.Context(), registry.Txn{Then: []registry.Op{{Kind: registry.OpPut, Key: key, Value: before}}}); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		r.d.tell(r.u, converge.Verdict{State: units.StateAssigned, Blind: true}, r.now)
+		r.goOn(time.Second)
+	}
+	if n := r.written(); n != 1 {
+		t.Errorf("a blind daemon wrote %d times over what was said before", n-1)
+	}
+	r.d.tell(r.u, converge.Verdict{State: units.StateUnhealthy}, r.now)
+	r.goOn(time.Second)
+	if n := r.written(); n != 2 {
+		t.Errorf("what it sees is told in %d writes", n-1)
+	}
+}
