@@ -56,7 +56,8 @@ type life struct {
 	leader int // the host's PID 1 as the holder sees it; 0 until systemd-nspawn told it
 	ready  chan struct{}
 	done   chan struct{}
-	cut    bool // power was cut: do not restart
+	err    error // how systemd-nspawn ended; set before done is closed
+	cut    bool  // power was cut: do not restart
 }
 
 func newHost(lab *holder, name string, index int, address netip.Addr, binds []wire.Bind) *host {
@@ -93,7 +94,7 @@ func (n *host) switchOn(ctx context.Context) error {
 	select {
 	case <-l.ready:
 	case <-l.done:
-		return fmt.Errorf("power on %s: it stopped while booting; its console ends with: %s", n.name, n.consoleTail())
+		return fmt.Errorf("power on %s: it stopped while booting (%v); its console ends with: %s", n.name, l.err, n.consoleTail())
 	case <-ctx.Done():
 		n.kill(l)
 		<-l.done
@@ -129,6 +130,7 @@ func (n *host) attend(ctx context.Context, l *life) {
 	cut := l.cut
 	n.mu.Unlock()
 	n.setOff()
+	l.err = err
 	close(l.done)
 	n.lab.log.Debug().Str("host", n.name).AnErr("err", err).Msg("host stopped")
 	var exit *exec.ExitError
