@@ -82,10 +82,10 @@ func sameStatus(a, b units.Status) bool {
 	return a == b
 }
 
-// A unit may write burst times at once and then perSecond: a start has three or four steps that people
-// wait for, a flapping unit has no end of them.
+// A unit may write burst times at once and then perSecond: a start has five or six steps, of which people
+// wait for the last; a flapping unit has no end of them.
 const (
-	burst     = 5
+	burst     = 8
 	perSecond = 1
 )
 

@@ -11,10 +11,12 @@ import (
 )
 
 const (
-	// writeEvery keeps a node at 5 transactions of reports a second in the long run. Up to writeBurst go at
-	// once: fetching, starting, running and healthy follow each other faster, and people wait for them.
+	// writeEvery keeps a node at 5 transactions of reports a second in the long run. Up to writeBurst go
+	// writeApart: fetching, starting, running and healthy follow each other faster, and people wait for the
+	// last.
 	writeEvery = 200 * time.Millisecond
-	writeBurst = 4
+	writeApart = 50 * time.Millisecond
+	writeBurst = 6
 	// reportsPerTxn leaves room for three operations a unit, the comparisons of status and tenure.
 	reportsPerTxn = 40
 	writeAgain    = time.Second
@@ -49,7 +51,7 @@ func (d *Daemon) write(now units.Instant) units.Instant {
 		return next
 	}
 	d.writing = true
-	d.writesPaid = max(d.writesPaid, now.Boot) + writeEvery
+	d.writeAt, d.writesPaid = now.Boot+writeApart, max(d.writesPaid, now.Boot)+writeEvery
 	loop.Go(d.o.Executor, "report", string(d.o.Node), func(ctx context.Context) (registry.TxnResult, error) {
 		return d.o.KV.Txn(ctx, b.txn)
 	}, func(now units.Instant, r registry.TxnResult, err error) {

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -66,17 +67,38 @@ func (r *reporting) written() int64 {
 	return answer.KVs[0].Version
 }
 
-// The news that a unit was healthy used to wait for up to 0.2 s, because the news that it had started had
-// just been sent: for that long no name led to it.
-func TestTheReportsOfAStartDoNotWaitForEachOther(t *testing.T) {
-	r := newReporting(t)
-	states := []units.State{units.StateFetching, units.StateStarting, units.StateRunning, units.StateHealthy}
-	for _, s := range states {
-		r.d.tell(r.u, converge.Verdict{State: s}, r.now)
-		r.goOn(time.Millisecond)
+// state is what the registry holds of the unit.
+func (r *reporting) state() units.State {
+	r.t.Helper()
+	key := r.d.o.Keys.Status("n1", r.id)
+	answer, err := r.etcd.Range(r.t.Context(), registry.Range{Key: key})
+	if err != nil || len(answer.KVs) != 1 {
+		r.t.Fatalf("the status is %v, %v", answer.KVs, err)
 	}
-	if n := r.written(); n != int64(len(states)) {
-		t.Errorf("%d states were reported in %d writes", len(states), n)
+	s, _, err := registry.Decode[units.Status](key, answer.KVs[0].Value)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return s.State
+}
+
+// The news that a unit was healthy used to wait for up to 0.2 s behind the news that it had started, and
+// then for a whole second, when each state on the way had been reported at once: for that long no name led
+// to it.
+func TestTheReportThatAStartedUnitIsHealthyFollowsAtOnce(t *testing.T) {
+	states := []units.State{
+		units.StateAssigned, units.StateFetching, units.StateStarting, units.StateRunning, units.StateRunning, units.StateHealthy,
+	}
+	for _, pace := range []time.Duration{time.Millisecond, 20 * time.Millisecond, 60 * time.Millisecond} {
+		r := newReporting(t)
+		for i, s := range states {
+			r.d.tell(r.u, converge.Verdict{State: s, Reason: units.Reason{Code: units.ReasonChecksPending, Message: strconv.Itoa(i)}}, r.now)
+			r.goOn(pace)
+		}
+		r.goOn(writeApart)
+		if got := r.state(); got != units.StateHealthy {
+			t.Errorf("states %v apart: the registry holds %s", pace, got)
+		}
 	}
 }
 
