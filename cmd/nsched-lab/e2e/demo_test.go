@@ -20,8 +20,9 @@ import (
 // interrupted in the middle and leaves nothing; then it shows everything and is kept, until it is taken
 // down as it says.
 func TestTheDemoRunsBesideALabAfterCtrlCAndCanBeKept(t *testing.T) {
-	t.Parallel()
-	s := onStage(t)
+	// Not beside the others: 128 instances of inotify are all that a machine has by default
+	// (fs.inotify.max_user_instances), and systemd exits with 255 where it gets none, at some twenty hosts.
+	s := onWhole(t)
 	if err := s.programs.Compile(t.Context(), map[string]string{"./cmd/nsched-lab": "nsched-lab"}); err != nil {
 		t.Fatal(err)
 	}
