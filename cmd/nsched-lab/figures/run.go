@@ -73,7 +73,7 @@ func measure(ctx context.Context, o Options, group, version string) (err error) 
 		if err != nil && ctx.Err() == nil {
 			dump, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 			defer cancel()
-			s.dump(dump, o.Dir)
+			o.Logger.Error().Str("group", group).Str("logs", s.dump(dump)).Msg("measuring failed")
 		}
 		err = errors.Join(err, s.close())
 	}()

@@ -130,11 +130,11 @@ func (s *stage) close() error {
 	return errors.Join(errs...)
 }
 
-// dump leaves what the parts said where a person finds it.
-func (s *stage) dump(ctx context.Context, dir string) {
-	f, err := os.Create(filepath.Join(filepath.Dir(dir), "failed.log"))
+// dump leaves what the parts said in a file of its own and returns its name.
+func (s *stage) dump(ctx context.Context) string {
+	f, err := os.CreateTemp("", "nsched-figures-*.log")
 	if err != nil {
-		return
+		return err.Error()
 	}
 	defer f.Close()
 	s.Dump(ctx, f)
@@ -142,6 +142,7 @@ func (s *stage) dump(ctx context.Context, dir string) {
 		out, err := h.Exec(ctx, "journalctl", "--no-pager", "--output=short-precise", "--lines=200", "--unit=nsched*")
 		_, _ = fmt.Fprintf(f, "--- journal of %s (%v)\n%s\n", h.Name(), err, out)
 	}
+	return f.Name()
 }
 
 // until asks until check returns nil.
