@@ -212,11 +212,15 @@ func (s *session) forgetCommand() *cobra.Command {
 
 // forget deletes a registration and what operators said about the node, unless the node lives.
 func (c cluster) forget(ctx context.Context, name units.NodeName) error {
+	words := c.keys.Under(registry.KindStatus, string(name))
 	res, err := c.Txn(ctx, registry.Txn{
 		If: []registry.Compare{{Key: c.keys.Alive(name), Target: registry.CreateRevision}},
 		Then: []registry.Op{
 			{Kind: registry.OpDelete, Key: c.keys.Node(name)},
 			{Kind: registry.OpDelete, Key: c.keys.Operator(name)},
+			// What it last said of its units is nobody's word any more. Their assignments are the
+			// scheduler's to delete.
+			{Kind: registry.OpDelete, Key: words, End: registry.PrefixEnd(words)},
 		},
 	})
 	switch {

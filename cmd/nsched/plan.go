@@ -154,7 +154,7 @@ func (v planView) text() string {
 		say("%s: generation %d, count %d", v.App, v.Generation, v.Count)
 	}
 	changes := v.Changes
-	if v.Generation == 1 && !v.Unchanged {
+	if v.Generation == 1 && !v.Unchanged && len(v.Changes) > 0 {
 		say("  it is new")
 		changes = nil // all of it is
 	}

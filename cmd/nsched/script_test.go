@@ -45,7 +45,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exitsCommand, "etcd": etcdCommand, "nodes": nodesScript, "push": pushCommand,
-			"put": putCommand, "await": awaitCommand, "revision": revisionCommand, "still": stillCommand,
+			"put": putCommand, "delete": deleteCommand, "await": awaitCommand, "revision": revisionCommand, "still": stillCommand,
 			"config": configScript, "tenure": tenureCommand,
 		},
 	})
@@ -109,6 +109,15 @@ func putCommand(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	s := stageOf(ts)
 	s.put(ts, s.keys.Prefix()+args[0], []byte(strings.TrimSpace(ts.ReadFile(args[1]))))
+}
+
+func deleteCommand(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: delete KEY")
+	}
+	s := stageOf(ts)
+	_, err := s.Txn(context.Background(), registry.Txn{Then: []registry.Op{{Kind: registry.OpDelete, Key: s.keys.Prefix() + args[0]}}})
+	ts.Check(err)
 }
 
 func awaitCommand(ts *testscript.TestScript, _ bool, args []string) {

@@ -17,7 +17,8 @@ func (s *session) stopCommand() *cobra.Command {
 		Use:   "stop APP",
 		Short: "Stop an app, and wait until none of its units runs",
 		Long: "Stop an app, and wait until none of its units runs. What was submitted stays stored: submitting the same\n" +
-			"file starts it again.\n\n" +
+			"file starts it again. A unit on a node that is lost is not waited for: nobody can say whether it runs, and\n" +
+			"the node stops it when it returns.\n\n" +
 			"JSON: {namespace, name, generation, count, changed, revision}.",
 		Args: arguments(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -60,15 +61,24 @@ func (s *session) stopCommand() *cobra.Command {
 // unit has ended.
 func (s *session) awaitStop(ctx context.Context, c cluster, v submitView) error {
 	id := v.id()
-	w := scope{keys: []string{c.keys.App(id)}, prefixes: []string{c.keys.Under(registry.KindUnit), c.keys.Under(registry.KindStatus)}}
+	w := scope{
+		keys:     []string{c.keys.App(id)},
+		prefixes: []string{c.keys.Under(registry.KindUnit), c.keys.Under(registry.KindStatus), c.keys.Under(registry.KindAlive)},
+	}
 	board := newBoard(s.errs)
+	var lost []unitView
 	err := c.follow(ctx, w, 0, s.unheard, func(snapshot *registry.Snapshot) (bool, error) {
 		if i, ok := registry.Lookup[units.Intent](snapshot, c.keys.App(id)); ok && !i.Stopped {
 			return false, exit(exitChanged, "%s was started again meanwhile", id)
 		}
 		left := 0
+		lost = nil
 		for _, u := range c.units(snapshot) {
 			if u.unit.AppID() != id || !u.assigned {
+				continue
+			}
+			if _, alive := snapshot.Item(c.keys.Alive(u.Node)); !alive && u.Desired == units.DesiredStop {
+				lost = append(lost, u)
 				continue
 			}
 			left++
@@ -78,6 +88,9 @@ func (s *session) awaitStop(ctx context.Context, c cluster, v submitView) error 
 		return left == 0 && snapshot.Revision() >= v.Revision, nil
 	})
 	board.end()
+	for _, u := range lost {
+		_, _ = fmt.Fprintf(s.errs, "%s is on %s, which is lost: it is stopped when the node returns\n", unitName(u.unit), u.Node)
+	}
 	if err != nil && ctx.Err() != nil {
 		_, _ = fmt.Fprintf(s.errs, "%s goes on stopping without you; follow it with: nsched status -w %s\n", id, id)
 		return fmt.Errorf("wait for %s to stop: %w", id, err)
