@@ -28,7 +28,7 @@ func TestTheWholeSystemRunsInOneCommand(t *testing.T) {
 		"bin/lab/hello": "build.out/hello", "bin/lab/assemble": "build.out/assemble",
 		"examples/hello/default.nix": "default.nix", "examples/hello/app.json": "app.json",
 	} {
-		if err := h.CopyIn(t.Context(), filepath.Join(s.programs.Root, from), filepath.Join("/root/hello", to)); err != nil {
+		if err := h.CopyIn(t.Context(), filepath.Join(s.programs.Root, from), filepath.Join("/srv/hello", to)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -52,7 +52,7 @@ func TestTheWholeSystemRunsInOneCommand(t *testing.T) {
 	}
 	// types runs nsched as dev tells people to.
 	types := func(args ...string) (string, error) {
-		return h.Exec(t.Context(), append([]string{"env", "-C", "/root/hello", "NSCHED_ENDPOINTS=unix:///var/lib/nsched/dev/etcd.sock", "timeout", "100", "nsched"}, args...)...)
+		return h.Exec(t.Context(), append([]string{"env", "-C", "/srv/hello", "NSCHED_ENDPOINTS=unix:///var/lib/nsched/dev/etcd.sock", "timeout", "100", "nsched"}, args...)...)
 	}
 	ready := func() {
 		t.Helper()
@@ -81,7 +81,7 @@ func TestTheWholeSystemRunsInOneCommand(t *testing.T) {
 
 	first := dev()
 	ready()
-	run(t, h, "sh", "-ec", "cd /root/hello; nix-build ./default.nix --out-link result")
+	run(t, h, "sh", "-ec", "cd /srv/hello; nix-build ./default.nix --out-link result")
 	if out, err := types("submit", "app.json"); err != nil {
 		t.Fatalf("submit: %v\n%s", err, out)
 	}
