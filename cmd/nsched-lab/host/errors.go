@@ -21,6 +21,8 @@ var (
 	ErrNoLab = errors.New("no such lab")
 	// ErrNoInit: the program does not call Init first.
 	ErrNoInit = errors.New("host.Init was not called at the start of main or TestMain")
+	// ErrBoot: a host did not come up.
+	ErrBoot = errors.New("it did not come up")
 	// ErrMissing: the machine lacks something that a lab needs; the text says what to install.
 	ErrMissing = errors.New("the machine lacks parts")
 )

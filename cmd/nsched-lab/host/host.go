@@ -2,7 +2,9 @@ package host
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/nsched/nsched/cmd/nsched-lab/host/wire"
 )
@@ -35,9 +37,23 @@ func (h *Host) Address() netip.Addr { return h.address }
 // Lab is the lab that the host is part of.
 func (h *Host) Lab() *Lab { return h.lab }
 
+// bootWithin bounds a boot, which takes a second or two: a host that never comes up must not hang its
+// caller for ever.
+const bootWithin = 2 * time.Minute
+
 // PowerOn boots the host with the files it has and returns when systemd finished starting, failed units
-// or not. ErrPower when it is not off. When ctx ends first, the host is off again.
-func (h *Host) PowerOn(ctx context.Context) error { return h.ask(ctx, wire.OpPowerOn) }
+// or not. ErrPower when it is not off, ErrBoot when it does not come up. When it fails or ctx ends first,
+// the host is off again.
+func (h *Host) PowerOn(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(ctx, bootWithin)
+	defer cancel()
+	err := h.ask(bounded, wire.OpPowerOn)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("boot %s: %w within %v; its console is in %s. With many hosts on one machine, "+
+			"systemd may get no inotify instance: see fs.inotify.max_user_instances", h.name, ErrBoot, bootWithin, h.lab.Logs())
+	}
+	return err
+}
 
 // PowerOff cuts the power: the cable goes silent, then every process is gone without a word. It returns
 // when all of it has ended. A host that is off stays off.
