@@ -189,7 +189,9 @@ func testTenure(t *testing.T, w *realWorld) {
 		s.GuardSocket = socket
 		start(t, w, s)
 		u := await(t, w, unit, "became a process or failed", func(u *systemd.Unit) bool {
-			return u.State() == units.StateFailed || u.MainPID != 0 && comm(u.MainPID) == "sleep"
+			// systemd says that a unit runs a moment after its process does.
+			return u.State() == units.StateFailed ||
+				u.State() == units.StateRunning && u.MainPID != 0 && comm(u.MainPID) == "sleep"
 		})
 		if u.State() != want || want == units.StateFailed && u.ExitCode != systemd.ExitTenure {
 			t.Errorf("in tenure %d: %+v", tenure, u)

@@ -93,6 +93,7 @@ func TestAHostWithoutPowerKeepsItsFilesAndNothingElse(t *testing.T) {
 			if !errors.As(err, &exit) { // the command may die with the host
 				t.Fatal(err)
 			}
+			t.Logf("systemctl reboot: %v", err)
 		}
 		for ctx.Err() == nil {
 			now, err := h.Exec(ctx, "cat", "/proc/sys/kernel/random/boot_id")

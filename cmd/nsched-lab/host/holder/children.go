@@ -57,7 +57,7 @@ func (c *children) run(ctx context.Context, stdin, name string, args ...string) 
 	return nil
 }
 
-// reapOrphans reaps, once a second, zombies that nobody waits for.
+// reapOrphans reaps, once a second, zombies that nobody waits for, and lets what waits for the dead go on.
 func (c *children) reapOrphans(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -78,20 +78,53 @@ func (c *children) reap() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	var stuck []int
+	stopped := map[int]bool{} // parents of a process that is stopped
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
-		if err != nil || c.own[pid] {
+		if err != nil {
 			continue
 		}
-		if stat, err := os.ReadFile("/proc/" + e.Name() + "/stat"); err == nil && orphanZombie(string(stat)) {
+		raw, err := os.ReadFile("/proc/" + e.Name() + "/stat")
+		if err != nil {
+			continue
+		}
+		s := parseStat(string(raw))
+		switch {
+		case s.state == "T":
+			stopped[s.parent] = true
+			if c.own[pid] && s.name == "nsenter" {
+				stuck = append(stuck, pid)
+			}
+		case s.state == "Z" && s.parent == 1 && !c.own[pid]:
 			_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil)
+		}
+	}
+	for _, pid := range stuck {
+		if !stopped[pid] {
+			_ = unix.Kill(pid, unix.SIGCONT)
 		}
 	}
 }
 
-// orphanZombie reads state and parent from a line of /proc/PID/stat, after the name, which may itself
-// hold spaces and parentheses.
-func orphanZombie(stat string) bool {
-	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
-	return len(fields) > 1 && fields[0] == "Z" && fields[1] == "1"
+// stat is what is used of a line of /proc/PID/stat. nsenter(1) stops itself when the process that it waits
+// for is stopped, as systemd-shutdown does to all before it kills them, and then nobody wakes it: the host
+// would wait for a process that is dead. It goes on once nothing below it is stopped any more.
+type stat struct {
+	name, state string
+	parent      int
+}
+
+// parseStat reads a line of /proc/PID/stat; the name may itself hold spaces and parentheses.
+func parseStat(line string) stat {
+	open, end := strings.IndexByte(line, '('), strings.LastIndexByte(line, ')')
+	if open < 0 || end < open {
+		return stat{}
+	}
+	fields := strings.Fields(line[end+1:])
+	if len(fields) < 2 {
+		return stat{}
+	}
+	parent, _ := strconv.Atoi(fields[1])
+	return stat{name: line[open+1 : end], state: fields[0], parent: parent}
 }
