@@ -163,5 +163,5 @@ func (n *NodeHost) check() error {
 	if n.Check == nil {
 		return nil
 	}
-	return n.Check(units.UnitID{})
+	return n.Check()
 }

@@ -157,7 +157,7 @@ func TestASecondMachineOfOneNameRunsNothing(t *testing.T) {
 	must(t, w.Run(10*time.Second))
 	twin := &NodeHost{
 		Host: w.AddHost("twin"), disk: map[units.UnitID]node.Record{}, store: map[units.StorePath]bool{},
-		roots: map[string]units.StorePath{}, started: map[units.UnitID]int{}, Systemd: systemd.NewFake(nil),
+		roots: map[string]units.StorePath{}, Systemd: systemd.NewFake(nil),
 	}
 	p := w.AddProcess(twin.Host, "twin/daemon", func(l Life) loop.Stepper {
 		d, err := node.New(node.Options{

@@ -69,7 +69,7 @@ func TestNodesComeToRestAfterEveryMixOfFaults(t *testing.T) {
 					}
 				}
 			}
-			n.Check = func(units.UnitID) error {
+			n.Check = func() error {
 				if w.now < 5*time.Minute && w.Chance(0.1) {
 					return fmt.Errorf("flaps")
 				}

@@ -30,20 +30,19 @@ type NodeHost struct {
 	contact time.Time
 	store   map[units.StorePath]bool
 	roots   map[string]units.StorePath
-	started map[units.UnitID]int
 	// Fetch says what a realise of a path that is not there does; nil fetches it.
 	Fetch func(units.StorePath) error
 	// OnStop is told of each unit that the daemon stops.
 	OnStop func(units.UnitID)
-	// Check says what a health check of a unit that runs answers; nil passes.
-	Check func(units.UnitID) error
+	// Check says what a health check of any unit answers; nil passes.
+	Check func() error
 }
 
 // AddNode adds a machine whose processes are not started yet.
 func (w *World) AddNode(name string) *NodeHost {
 	n := &NodeHost{
 		Host: w.AddHost(name), disk: map[units.UnitID]node.Record{}, files: map[units.UnitID]bool{}, store: map[units.StorePath]bool{},
-		roots: map[string]units.StorePath{}, started: map[units.UnitID]int{},
+		roots: map[string]units.StorePath{},
 	}
 	n.Systemd = systemd.NewFake(nil)
 	w.sources = append(w.sources, source{
