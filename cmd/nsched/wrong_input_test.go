@@ -122,7 +122,7 @@ var wrongInput = []wrong{
 	{name: "an operator that there is not", doc: good(`"constraints": [{"attribute": "node.name", "operator": "==", "value": "n1"}]`), says: "constraints"},
 	{name: "a regular expression that is none", doc: good(`"constraints": [{"attribute": "node.name", "operator": "regexp", "value": "("}]`), says: "constraints"},
 
-	{name: "a field without behaviour", doc: good(`"singleton": true`), says: "singleton: not supported yet"},
+	{name: "a field without behaviour", doc: good(`"preemption": true`), says: "preemption: not supported yet"},
 	{name: "a type without behaviour", doc: good(`"type": "batch"`), says: "not supported yet"},
 
 	{name: "more memory than any node has", doc: good(`"resources": {"memory": "1Ti"}`), code: exitNotPlaced, says: "not enough memory"},
