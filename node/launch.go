@@ -120,8 +120,8 @@ func (d *Daemon) service(u *unit) (Service, error) {
 		env = append(env, units.PortVariable(p.Name)+"="+d.port(u, p.Name))
 	}
 	s := Service{ID: u.rec.ID, App: *u.app, Root: target, Argv: argv, Env: env}
-	if u.app.Singleton {
-		s.Tenure = u.rec.Assignment.Tenure
+	if u.app.Bound() {
+		s.Bound = &units.Bound{Unit: s.ID, Tenure: u.rec.Assignment.Tenure, StopTimeout: u.app.Stop.Timeout}
 	}
 	return s, nil
 }

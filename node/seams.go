@@ -69,8 +69,8 @@ type Service struct {
 	Root units.StorePath
 	Argv []string // argv[0] is an absolute path
 	Env  []string // KEY=value
-	// Tenure binds the unit to the guard's; 0 does not.
-	Tenure int64
+	// Bound binds the unit to a tenure of the node; nil does not.
+	Bound *units.Bound
 }
 
 // Observation is systemd's word about one unit.

@@ -40,9 +40,9 @@ type Systemd struct {
 
 // Start implements Services.
 func (s Systemd) Start(ctx context.Context, u Service) error {
-	r := systemd.Record{Argv: u.Argv, Env: u.Env, Tenure: u.Tenure}
-	if u.Tenure != 0 {
-		r.Guard = s.GuardSocket
+	r := systemd.Record{Argv: u.Argv, Env: u.Env}
+	if u.Bound != nil {
+		r.Tenure, r.Guard = u.Bound.Tenure, s.GuardSocket
 	}
 	record, shim, err := s.Files.Put(u.ID, r)
 	if err != nil {
@@ -52,8 +52,10 @@ func (s Systemd) Start(ctx context.Context, u Service) error {
 		Unit: u.ID, Exec: shim, Record: record, Resources: u.App.Resources, Restart: u.App.Restart,
 		Readiness: u.App.Readiness, Stop: u.App.Stop, State: u.App.State, Sandbox: u.App.Sandbox,
 	}
-	if u.Tenure != 0 {
-		service.BindTo, service.GuardSocket = s.GuardUnit, s.GuardSocket
+	if u.Bound != nil {
+		service.Bound, service.BindTo, service.GuardSocket = u.Bound, s.GuardUnit, s.GuardSocket
+	}
+	if u.App.Singleton {
 		service.Restart = units.Restart{}
 	}
 	err = s.Manager.Start(ctx, service)

@@ -31,7 +31,9 @@ type Service struct {
 	Stop units.Stop
 	// StartTimeout bounds the start, readiness included; 0 is DefaultStartTimeout.
 	StartTimeout time.Duration
-	// BindTo is a systemd unit whose end ends this one, such as the guard's; "" is none.
+	// Bound is set for a unit that may run only in one tenure of its node; Manager.Start notes it.
+	Bound *units.Bound
+	// BindTo is a systemd unit whose end ends this one, such as the guard's; "" is none. A bound unit has one.
 	BindTo string
 	// GuardSocket is the one path below Hidden that the unit can reach besides the shim, for a shim that
 	// has to ask the guard; "" is none.
@@ -105,6 +107,9 @@ func (s Service) Validate() error {
 	}
 	if s.BindTo != "" && (!plain(s.BindTo) || strings.Contains(s.BindTo, "/") || path.Ext(s.BindTo) == "") {
 		return fail("bind to", "must be the name of a systemd unit")
+	}
+	if b := s.Bound; b != nil && (b.Unit != s.Unit || b.Tenure <= 0 || b.StopTimeout <= 0 || s.BindTo == "") {
+		return fail("bound", "must have the unit's name, a tenure, a time to stop and something that it is bound to")
 	}
 	if s.Readiness != units.ReadyExec && s.Readiness != units.ReadyNotify {
 		return fail("readiness", "is neither exec nor notify")
