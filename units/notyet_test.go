@@ -21,7 +21,7 @@ func TestFieldsWithoutABehaviourAreNamedAtTheirLeaves(t *testing.T) {
 			"constraints": `[{"operator":"distinct_hosts"}]`, "algorithm": `"spread"`, "healthChecks": `{"http":[{"port":"a"}],"tcp":[{"port":"a"}]}`,
 			"stop": `{"signal":"SIGINT"}`, "restart": `{"attempts":0}`, "reschedule": `{"attempts":3}`, "dns": `[{"name":"a.example.org","provider":"cloudflare"}]`,
 			"disconnect": `{"onPartition":"stop","lostAfter":"1m","reconcile":"keepReplacement"}`,
-			"meta": `{"a":"b"}`, "cache": `{"url":"https://a"}`, "$schema": `"x"`, "schema": "1",
+			"meta":       `{"a":"b"}`, "cache": `{"url":"https://a"}`, "$schema": `"x"`, "schema": "1",
 		}, nil},
 		{"a singleton", map[string]string{"singleton": "true", "count": "1"}, nil},
 		{"a system app", map[string]string{"type": `"system"`}, nil},

@@ -44,6 +44,9 @@ const (
 	ReasonVanished          = "vanished"           // the unit is gone and left no result
 	ReasonRebooted          = "rebooted"           // the machine started again
 	ReasonTenureLost        = "tenure-lost"        // the node gave up its place in the cluster
+	ReasonTenureOver        = "tenure-over"        // assigned for an earlier life of its node, in which alone it might run
+	ReasonFenced            = "fenced"             // stopped, since its node could not be sure any more to be in the cluster
+	ReasonNodeShutdown      = "node-shutdown"      // stopped, since its machine was shut down
 	ReasonOffline           = "offline"            // out of touch for longer than maxOfflineAge
 	ReasonOrphan            = "orphan"             // runs here and the registry does not know it
 	ReasonStopped           = "stopped-as-told"    // ended since it was told to
@@ -69,6 +72,9 @@ const (
 	ReasonWrongArch          = "wrong-arch"          // the app has no path for the node's system
 	ReasonWrongPool          = "wrong-pool"          // the node is in another pool
 	ReasonNodeLost           = "node-lost"           // its lease ended
+	ReasonSingletonWaiting   = "singleton-waiting"   // an earlier unit of the singleton may still be running
+	ReasonLostWaiting        = "lost-waiting"        // its node is lost, and lostAfter has not passed
+	ReasonKeyCopied          = "key-copied"          // the node has the key of another one: its disk is a copy
 	ReasonNodeCordoned       = "node-cordoned"       // an operator keeps new units away
 	ReasonNodeDraining       = "node-draining"       // an operator empties it
 	ReasonNodeAgentLost      = "node-agent-lost"     // the guard lives and the daemon does not
