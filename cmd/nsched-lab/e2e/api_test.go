@@ -9,15 +9,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nsched/nsched/cmd/nsched-lab/e2e/stage"
 	"github.com/nsched/nsched/units"
 )
 
 func TestTheNodesAPITellsOfItAndItsUnits(t *testing.T) {
 	t.Parallel()
-	s := onStage(t)
-	n := s.node(t, "n1")
-	r := s.cast(t, n, s.actorApp("talker"))
-	r.reaches(units.StateHealthy)
+	s := oneNode.On(t)
+	n := s.Node(t, "n1")
+	r := s.Cast(t, n, s.ActorApp("talker"))
+	r.Reaches(units.StateHealthy)
 
 	for path, want := range map[string]string{"/healthz": "ok\n", "/readyz": "ready\n"} {
 		if code, body, err := n.Ask(t.Context(), path); err != nil || code != 200 || body != want {
@@ -47,7 +48,7 @@ func TestTheNodesAPITellsOfItAndItsUnits(t *testing.T) {
 	if err == nil {
 		err = json.Unmarshal([]byte(body), &overview)
 	}
-	if err != nil || overview.Node != "n1" || !strings.Contains(body, r.id.String()) {
+	if err != nil || overview.Node != "n1" || !strings.Contains(body, r.ID.String()) {
 		t.Errorf("the overview is %s, %v", body, err)
 	}
 	if code, _, _ := n.Ask(t.Context(), "/v1/logs?unit=nonsense"); code != 400 {
@@ -57,13 +58,13 @@ func TestTheNodesAPITellsOfItAndItsUnits(t *testing.T) {
 
 func TestLogsComeFromTheJournalAndFollow(t *testing.T) {
 	t.Parallel()
-	s := onStage(t)
-	n := s.node(t, "n1")
-	r := s.cast(t, n, s.actorApp("chronicler"))
-	r.reaches(units.StateHealthy)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	s := oneNode.On(t)
+	n := s.Node(t, "n1")
+	r := s.Cast(t, n, s.ActorApp("chronicler"))
+	r.Reaches(units.StateHealthy)
+	ctx, cancel := context.WithTimeout(t.Context(), stage.Patience)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.URL("/v1/logs?follow=true&unit="+r.id.String()), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.URL("/v1/logs?follow=true&unit="+r.ID.String()), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +85,7 @@ func TestLogsComeFromTheJournalAndFollow(t *testing.T) {
 			if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
 				t.Fatalf("line %q: %v", lines.Text(), err)
 			}
-			if line.Unit != r.id.String() || line.Node != "n1" || line.Time == 0 {
+			if line.Unit != r.ID.String() || line.Node != "n1" || line.Time == 0 {
 				t.Errorf("line is %+v", line)
 			}
 			if strings.Contains(line.Text, text) {
@@ -93,13 +94,13 @@ func TestLogsComeFromTheJournalAndFollow(t *testing.T) {
 		}
 		t.Fatalf("the log ended before it said %q: %v", text, lines.Err())
 	}
-	until("actor plays " + r.id.String())
-	_, _ = s.ask(t.Context(), "POST", r.url("/exit?code=3")) // it dies while it answers
+	until("actor plays " + r.ID.String())
+	_, _ = s.Ask(t.Context(), "POST", r.URL("/exit?code=3")) // it dies while it answers
 	until("leaving with 3")
-	if st := r.reaches(units.StateFailed); st.ExitCode != 3 {
+	if st := r.Reaches(units.StateFailed); st.ExitCode != 3 {
 		t.Errorf("it failed with %+v", st)
 	}
-	if log := r.log(); !strings.Contains(log, fmt.Sprintf("actor plays %s", r.id)) {
+	if log := r.Log(); !strings.Contains(log, fmt.Sprintf("actor plays %s", r.ID)) {
 		t.Errorf("its log is gone with it: %s", log)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/nsched/nsched/cmd/nsched-lab/e2e/stage"
 	"github.com/nsched/nsched/cmd/nsched-lab/host"
 )
 
@@ -22,11 +23,11 @@ import (
 func TestTheDemoRunsBesideALabAfterCtrlCAndCanBeKept(t *testing.T) {
 	// Not beside the others: 128 instances of inotify are all that a machine has by default
 	// (fs.inotify.max_user_instances), and systemd exits with 255 where it gets none, at some twenty hosts.
-	s := onWhole(t)
-	if err := s.programs.Compile(t.Context(), map[string]string{"./cmd/nsched-lab": "nsched-lab"}); err != nil {
+	s := whole.Led(t)
+	if err := s.Programs.Compile(t.Context(), map[string]string{"./cmd/nsched-lab": "nsched-lab"}); err != nil {
 		t.Fatal(err)
 	}
-	cut := s.demo(t, "")
+	cut := demo(t, s, "")
 	out, err := cut.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -46,10 +47,10 @@ func TestTheDemoRunsBesideALabAfterCtrlCAndCanBeKept(t *testing.T) {
 	if err := cut.Wait(); err == nil {
 		t.Error("an interrupted demo says that all went well")
 	}
-	s.leftNothing(t, seen.String())
+	leftNothing(t, s, seen.String())
 
 	var all bytes.Buffer
-	whole := s.demo(t, "1")
+	whole := demo(t, s, "1")
 	whole.Stdout, whole.Stderr = &all, &all
 	err = whole.Run()
 	id := labOf(t, all.String())
@@ -70,7 +71,7 @@ func TestTheDemoRunsBesideALabAfterCtrlCAndCanBeKept(t *testing.T) {
 	tried := 0
 	for _, line := range strings.Split(all.String(), "\n") {
 		words := strings.Fields(line)
-		if len(words) < 2 || words[0] != s.labProgram() || !slices.Contains(words, "status") {
+		if len(words) < 2 || words[0] != labProgram(s) || !slices.Contains(words, "status") {
 			continue
 		}
 		tried++
@@ -81,16 +82,16 @@ func TestTheDemoRunsBesideALabAfterCtrlCAndCanBeKept(t *testing.T) {
 	if tried == 0 {
 		t.Error("the demo does not say how to talk to it")
 	}
-	if out, err := exec.CommandContext(t.Context(), s.labProgram(), "down", id).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), labProgram(s), "down", id).CombinedOutput(); err != nil {
 		t.Errorf("take the lab down: %v\n%s", err, out)
 	}
-	s.leftNothing(t, all.String())
+	leftNothing(t, s, all.String())
 }
 
-func (s *stage) labProgram() string { return filepath.Join(s.programs.Root, "bin/nsched-lab") }
+func labProgram(s *stage.Stage) string { return filepath.Join(s.Programs.Root, "bin/nsched-lab") }
 
-func (s *stage) demo(t *testing.T, keep string) *exec.Cmd {
-	cmd := exec.CommandContext(t.Context(), s.labProgram(), "demo")
+func demo(t *testing.T, s *stage.Stage, keep string) *exec.Cmd {
+	cmd := exec.CommandContext(t.Context(), labProgram(s), "demo")
 	cmd.Env = append(cmd.Environ(), "KEEP="+keep)
 	// A demo that hangs is interrupted, so that it leaves nothing.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
@@ -108,7 +109,7 @@ func labOf(t *testing.T, output string) string {
 }
 
 // leftNothing checks that the lab that the demo named is gone.
-func (s *stage) leftNothing(t *testing.T, output string) {
+func leftNothing(t *testing.T, s *stage.Stage, output string) {
 	t.Helper()
 	id := labOf(t, output)
 	ids, err := host.IDs()

@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"github.com/nsched/nsched/cmd/nsched-lab/cluster"
+	"github.com/nsched/nsched/cmd/nsched-lab/e2e/stage"
 	"github.com/nsched/nsched/cmd/nsched-lab/host"
 )
 
 // TestTheWholeSystemRunsInOneCommand runs nsched dev on a machine of its own, with its systemd and Nix.
 func TestTheWholeSystemRunsInOneCommand(t *testing.T) {
 	t.Parallel()
-	s := onStage(t)
+	s := oneNode.On(t)
 	h, err := s.Lab.Create(t.Context(), "solo")
 	if err != nil {
 		t.Fatal(err)
@@ -28,7 +29,7 @@ func TestTheWholeSystemRunsInOneCommand(t *testing.T) {
 		"bin/lab/hello": "build.out/hello", "bin/lab/assemble": "build.out/assemble",
 		"examples/hello/default.nix": "default.nix", "examples/hello/app.json": "app.json",
 	} {
-		if err := h.CopyIn(t.Context(), filepath.Join(s.programs.Root, from), filepath.Join("/srv/hello", to)); err != nil {
+		if err := h.CopyIn(t.Context(), filepath.Join(s.Programs.Root, from), filepath.Join("/srv/hello", to)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -56,7 +57,7 @@ func TestTheWholeSystemRunsInOneCommand(t *testing.T) {
 	}
 	ready := func() {
 		t.Helper()
-		eventually(t, "the node is ready", func() error {
+		stage.Eventually(t, "the node is ready", func() error {
 			out, err := types("nodes")
 			if err == nil && !strings.Contains(out, "ready") {
 				err = errors.New(out)
@@ -71,7 +72,7 @@ func TestTheWholeSystemRunsInOneCommand(t *testing.T) {
 		}
 		select {
 		case <-p.Done():
-		case <-time.After(patience):
+		case <-time.After(stage.Patience):
 			t.Fatal("it does not end")
 		}
 		if exit := (*host.ExitError)(nil); errors.As(p.Wait(), &exit) && exit.Code != 130 {
@@ -81,7 +82,7 @@ func TestTheWholeSystemRunsInOneCommand(t *testing.T) {
 
 	first := dev()
 	ready()
-	run(t, h, "sh", "-ec", "cd /srv/hello; nix-build ./default.nix --out-link result")
+	stage.Run(t, h, "sh", "-ec", "cd /srv/hello; nix-build ./default.nix --out-link result")
 	if out, err := types("submit", "app.json"); err != nil {
 		t.Fatalf("submit: %v\n%s", err, out)
 	}
@@ -89,21 +90,21 @@ func TestTheWholeSystemRunsInOneCommand(t *testing.T) {
 	if err != nil || strings.Count(out, `"passing"`) != 3 {
 		t.Fatalf("units say %s, %v", out, err)
 	}
-	pids := run(t, h, "pgrep", "-x", "hello")
+	pids := stage.Run(t, h, "pgrep", "-x", "hello")
 	end(first)
-	if now := run(t, h, "pgrep", "-x", "hello"); now != pids {
+	if now := stage.Run(t, h, "pgrep", "-x", "hello"); now != pids {
 		t.Errorf("the services were processes %q and are %q", pids, now)
 	}
 	second := dev()
 	ready()
-	eventually(t, "it has found its units again", func() error {
+	stage.Eventually(t, "it has found its units again", func() error {
 		out, err := types("units", "hello", "-o", "json")
 		if err == nil && strings.Count(out, `"passing"`) != 3 {
 			err = fmt.Errorf("units say %s", out)
 		}
 		return err
 	})
-	if now := run(t, h, "pgrep", "-x", "hello"); now != pids {
+	if now := stage.Run(t, h, "pgrep", "-x", "hello"); now != pids {
 		t.Errorf("the services were processes %q and are %q", pids, now)
 	}
 	if out, err := types("stop", "hello"); err != nil {

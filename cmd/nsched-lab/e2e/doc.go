@@ -7,5 +7,5 @@
 //
 // The tests of one node share a lab, each with units, and where it disturbs others with a node, of its own;
 // those of a whole cluster share another, where a scheduler leads and people type. They wait for what must become true with a patience that no working system needs, assert nothing
-// about how long it took, and fail where a part is missing.
+// about how long it took, and fail where a part is missing. What they have in common is package stage.
 package e2e

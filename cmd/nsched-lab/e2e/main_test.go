@@ -2,22 +2,30 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"testing"
 
+	"github.com/nsched/nsched/cmd/nsched-lab/e2e/stage"
 	"github.com/nsched/nsched/cmd/nsched-lab/host"
 )
 
 func TestMain(m *testing.M) {
 	host.Init() // the lab's holder is this program
 	code := m.Run()
-	if err := closeStages(); err != nil {
+	if err := errors.Join(oneNode.Close(), whole.Close()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}
 	os.Exit(code)
 }
+
+// oneNode is where tests write assignments by hand; whole is a cluster that a scheduler leads.
+var (
+	oneNode = stage.Lazy{Open: stage.Open}
+	whole   = stage.Lazy{Open: stage.OpenWhole}
+)
 
 // background is for what outlives one test.
 func background() context.Context { return context.Background() }

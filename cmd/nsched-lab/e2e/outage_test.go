@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nsched/nsched/cmd/nsched-lab/cluster"
+	"github.com/nsched/nsched/cmd/nsched-lab/e2e/stage"
 	"github.com/nsched/nsched/nix/nixtest"
 	"github.com/nsched/nsched/units"
 )
@@ -17,24 +18,24 @@ import (
 const outage = 20 * time.Second
 
 func TestWithoutEtcdNothingStopsAndAllConvergesAfterwards(t *testing.T) {
-	s := onStage(t)
-	n := s.node(t, "n1")
-	kept, failing, leaving := s.cast(t, n, s.actorApp("steady")), s.cast(t, n, s.actorApp("failing")), s.cast(t, n, s.actorApp("leaving"))
-	for _, r := range []*role{kept, failing, leaving} {
-		r.reaches(units.StateHealthy)
-		r.endpointIs(true)
+	s := oneNode.On(t)
+	n := s.Node(t, "n1")
+	kept, failing, leaving := s.Cast(t, n, s.ActorApp("steady")), s.Cast(t, n, s.ActorApp("failing")), s.Cast(t, n, s.ActorApp("leaving"))
+	for _, r := range []*stage.Role{kept, failing, leaving} {
+		r.Reaches(units.StateHealthy)
+		r.EndpointIs(true)
 	}
-	before := kept.life()
-	stopLoad := kept.load()
+	before := kept.Life()
+	stopLoad := kept.Load()
 
 	if err := s.KillEtcd(); err != nil {
 		t.Fatal(err)
 	}
 	gone := time.Now()
-	if _, err := s.ask(t.Context(), "POST", failing.url("/exit?code=4")); err == nil {
+	if _, err := s.Ask(t.Context(), "POST", failing.URL("/exit?code=4")); err == nil {
 		t.Error("it answers although it left")
 	}
-	eventually(t, "the node says that the registry is away", func() error {
+	stage.Eventually(t, "the node says that the registry is away", func() error {
 		err := n.Ready(t.Context())
 		if err == nil {
 			return errors.New("it says that it is ready")
@@ -48,36 +49,36 @@ func TestWithoutEtcdNothingStopsAndAllConvergesAfterwards(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.Sleep(max(0, outage-time.Since(gone)))
-	kept.same(before)
+	kept.Same(before)
 	if err := s.StartEtcd(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	leaving.assign(units.DesiredStop)
-	leaving.reaches(units.StateStopped)
-	if st := failing.reaches(units.StateFailed); st.ExitCode != 4 {
+	leaving.Assign(units.DesiredStop)
+	leaving.Reaches(units.StateStopped)
+	if st := failing.Reaches(units.StateFailed); st.ExitCode != 4 {
 		t.Errorf("what failed meanwhile says %+v", st)
 	}
-	eventually(t, "the node is ready again", func() error { return n.Ready(t.Context()) })
-	kept.reaches(units.StateHealthy)
-	kept.endpointIs(true)
-	kept.same(before)
+	stage.Eventually(t, "the node is ready again", func() error { return n.Ready(t.Context()) })
+	kept.Reaches(units.StateHealthy)
+	kept.EndpointIs(true)
+	kept.Same(before)
 	stopLoad()
-	after := s.cast(t, n, s.actorApp("after"))
-	after.reaches(units.StateHealthy)
+	after := s.Cast(t, n, s.ActorApp("after"))
+	after.Reaches(units.StateHealthy)
 }
 
 func TestAfterAPowerCutItsUnitsComeBackWithEtcdAndCacheAway(t *testing.T) {
-	s := onStage(t)
-	n := s.node(t, "n5")
-	kept, stopped := s.cast(t, n, s.actorApp("survivor")), s.cast(t, n, s.actorApp("finished"))
-	kept.reaches(units.StateHealthy)
-	stopped.reaches(units.StateHealthy)
-	stopped.assign(units.DesiredStop)
-	stopped.reaches(units.StateStopped)
-	before := kept.life()
+	s := oneNode.On(t)
+	n := s.Node(t, "n5")
+	kept, stopped := s.Cast(t, n, s.ActorApp("survivor")), s.Cast(t, n, s.ActorApp("finished"))
+	kept.Reaches(units.StateHealthy)
+	stopped.Reaches(units.StateHealthy)
+	stopped.Assign(units.DesiredStop)
+	stopped.Reaches(units.StateStopped)
+	before := kept.Life()
 
-	s.caches[cluster.MainCache].Set(nixtest.Broken)
-	defer s.caches[cluster.MainCache].Set(nixtest.Healthy)
+	s.Cache[cluster.MainCache].Set(nixtest.Broken)
+	defer s.Cache[cluster.MainCache].Set(nixtest.Healthy)
 	if err := n.PowerOff(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -87,23 +88,23 @@ func TestAfterAPowerCutItsUnitsComeBackWithEtcdAndCacheAway(t *testing.T) {
 	if err := n.PowerOn(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the service answers without etcd and cache", func() error {
-		_, err := s.get(t.Context(), kept.url("/"))
+	stage.Eventually(t, "the service answers without etcd and cache", func() error {
+		_, err := s.Get(t.Context(), kept.URL("/"))
 		return err
 	})
-	offline := kept.life()
-	if offline.invocation == before.invocation {
-		t.Errorf("it has the invocation %s of before the cut", before.invocation)
+	offline := kept.Life()
+	if offline.Invocation == before.Invocation {
+		t.Errorf("it has the invocation %s of before the cut", before.Invocation)
 	}
-	if pid, err := n.MainPID(t.Context(), stopped.id.ServiceName()); err != nil || pid != 0 {
+	if pid, err := n.MainPID(t.Context(), stopped.ID.ServiceName()); err != nil || pid != 0 {
 		t.Errorf("what had been stopped runs as %d, %v", pid, err)
 	}
 
 	if err := s.StartEtcd(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the node is ready again", func() error { return n.Ready(t.Context()) })
-	kept.reaches(units.StateHealthy)
-	kept.endpointIs(true)
-	kept.same(offline)
+	stage.Eventually(t, "the node is ready again", func() error { return n.Ready(t.Context()) })
+	kept.Reaches(units.StateHealthy)
+	kept.EndpointIs(true)
+	kept.Same(offline)
 }

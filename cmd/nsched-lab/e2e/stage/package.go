@@ -1,9 +1,10 @@
-package e2e
+package stage
 
 import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"testing"
 )
 
 // actorProgram is where the actor is built, below bin.
@@ -34,10 +35,10 @@ in make name [
 // source is where the packages are built from, on the machine of a person.
 const source = "/var/lib/src/actor"
 
-// build builds a package of the actor on the machine of a person and returns its store path.
-func (s *stage) build(ctx context.Context, name, variant string) (string, error) {
+// Build builds a package of the actor on the machine of a person and returns its store path.
+func (s *Stage) Build(ctx context.Context, name, variant string) (string, error) {
 	for from, to := range map[string]string{actorProgram: "actor", "lab/assemble": "assemble"} {
-		if err := s.Dev.CopyIn(ctx, filepath.Join(s.programs.Root, "bin", from), filepath.Join(source, "programs", to)); err != nil {
+		if err := s.Dev.CopyIn(ctx, filepath.Join(s.Programs.Root, "bin", from), filepath.Join(source, "programs", to)); err != nil {
 			return "", err
 		}
 	}
@@ -52,4 +53,17 @@ func (s *stage) build(ctx context.Context, name, variant string) (string, error)
 		return "", fmt.Errorf("build %s: %w", name, err)
 	}
 	return path, nil
+}
+
+// Pushed builds a package of its own and pushes it into a cache alone.
+func (s *Stage) Pushed(t *testing.T, name, key, cache string) string {
+	t.Helper()
+	path, err := s.Build(t.Context(), name, t.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Dev.Push(t.Context(), cache, key, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
