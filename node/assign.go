@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/planted"
 	"github.com/nsched/nsched/units/registry"
 )
 
@@ -34,6 +35,9 @@ func (s assignments) Apply(b registry.Batch) {
 			delete(d.bad, c.Key)
 			if u := d.units[key.Unit]; u != nil && !b.Regressed {
 				u.assigned = false
+				if planted.On(planted.MissingStops) { // breaks: silence stops a unit
+					u.desire(units.Assignment{Desired: units.DesiredStop}, u.rec.Revision)
+				}
 			}
 			continue
 		}
@@ -42,6 +46,9 @@ func (s assignments) Apply(b registry.Batch) {
 			d.bad[c.Key] = "the value cannot be read"
 			if u := d.units[key.Unit]; u != nil {
 				u.assigned = true
+				if planted.On(planted.UndecodableStops) { // breaks: one bad byte stops a unit
+					u.desire(units.Assignment{Desired: units.DesiredStop}, u.rec.Revision)
+				}
 			}
 			d.o.Logger.Warn().Err(err).Str("unit", key.Unit.String()).Msg("assignment cannot be read and changes nothing")
 			continue

@@ -5,6 +5,7 @@ import (
 
 	"github.com/nsched/nsched/node/converge"
 	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/planted"
 )
 
 // lane is a kind of work of which a unit has at most one piece in flight.
@@ -94,6 +95,9 @@ func (u *unit) service(d *Daemon) converge.Service {
 // desire takes over an assignment's word, by maximum.
 func (u *unit) desire(a units.Assignment, revision int64) {
 	merged := u.rec.Assignment.Desired.Merge(a.Desired)
+	if planted.On(planted.StopLastWrite) { // breaks: an older word, from a restored registry, takes a stop back
+		merged = a.Desired
+	}
 	if u.rec.Revision == 0 || revision > u.rec.Revision && u.rec.LaunchedBoot == "" && u.rec.Ended == nil {
 		u.rec.Assignment, u.rec.Revision, u.saved = a, revision, false
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // pure are the packages whose functions depend on their arguments alone. Time comes to them as data.
-var pure = []string{"units", "scheduler/placement", "node/converge", "dns/diff", "dns/coredns"}
+var pure = []string{"units", planted, "scheduler/placement", "node/converge", "dns/diff", "dns/coredns"}
 
 // pureHomes each have a pure package in or below them as soon as they are packages: the decisions of a
 // shell are made where the world cannot be asked.

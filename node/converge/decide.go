@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/planted"
 )
 
 // withdrawPatience bounds how long a stop waits for an endpoint to be gone for sure: with etcd away
@@ -114,6 +115,9 @@ func unknown(f Facts, v Verdict) Verdict {
 	}
 	if f.Service.Up() {
 		v.State, v.Orphan = units.StateRunning, true
+		if planted.On(planted.OrphanPruned) { // breaks: whoever loses a key loses a service
+			return v.with(Stop, "nobody assigns it")
+		}
 		v.Reason = units.Reason{Code: units.ReasonOrphan, Message: "it runs here and the registry holds no assignment for it"}
 		return v
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/planted"
 )
 
 // Sighting is what a leader knows of one registered node's keys in etcd.
@@ -101,6 +102,7 @@ func Lost(sightings []Sighting, l Leases) Losses {
 		case !s.Alive:
 			out.Lost++
 			fresh = fresh || !s.recorded()
+		case planted.On(planted.BrakeExpiredOnly): // breaks: the first of a room that went dark are evicted before the last are seen to go
 		case s.Asked && s.Remaining < l.TTL-2*l.Keepalive:
 			out.Lost++
 		case l.tired(s):
@@ -109,6 +111,9 @@ func Lost(sightings []Sighting, l Leases) Losses {
 	}
 	tooMany := func(n int) bool { return n >= 2 && 3*n > out.Total }
 	out.Frozen = tooMany(out.Lost)
+	if planted.On(planted.BrakeAbsent) { // breaks: half of a cluster is piled on the other half
+		out.Frozen = false
+	}
 	for _, s := range sightings {
 		out.Ask = out.Ask || fresh && s.Alive && !s.Asked
 	}
@@ -156,7 +161,7 @@ func (l Leases) verdict(s Sighting, out *Losses) Verdict {
 		return say(LostNode, units.ReasonNodeLost, "a person confirmed that it is lost")
 	case s.recorded():
 		return say(LostNode, units.ReasonNodeLost, "its lease ended, and its loss is on record")
-	case !s.Seen && l.TermAge < l.TTL:
+	case !s.Seen && l.TermAge < l.TTL && !planted.On(planted.NoGrace): // planted breaks: nodes that are about to claim anew are evicted
 		again(l.TTL - l.TermAge)
 		return say(Unknown, units.ReasonNodeLost, "its lease ended while nobody led; it has %s to return", l.TTL-l.TermAge)
 	case out.Frozen:

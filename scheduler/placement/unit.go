@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/planted"
 )
 
 // unitKey is a unit of one app on one node: the key of an assignment.
@@ -92,6 +93,9 @@ func slotOrder(s units.Slot) int {
 
 // answered reports whether the status is about this life of the assignment.
 func (u Unit) answered() bool {
+	if planted.On(planted.OldStatusBelieved) { // breaks: the end of an earlier life frees what the present one holds
+		return u.CreateRev != 0 && u.StatusRev != 0
+	}
 	return u.CreateRev != 0 && u.StatusRev != 0 && u.Status.Assignment == u.CreateRev
 }
 

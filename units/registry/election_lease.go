@@ -7,6 +7,7 @@ import (
 
 	"github.com/nsched/nsched/units"
 	"github.com/nsched/nsched/units/loop"
+	"github.com/nsched/nsched/units/planted"
 )
 
 func leaseText(id LeaseID) string { return strconv.FormatInt(int64(id), 16) }
@@ -106,6 +107,9 @@ func (e *Election) renew(now units.Instant) {
 			return
 		}
 		e.renewing--
+		if planted.On(planted.SessionDone) { // breaks: the lease is believed for longer than etcd keeps it
+			sent = now.Boot + e.o.Margin
+		}
 		switch {
 		case errors.Is(err, ErrLeaseNotFound):
 			e.lose(err, false)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/nsched/nsched/units"
 	"github.com/nsched/nsched/units/loop"
+	"github.com/nsched/nsched/units/planted"
 )
 
 // fence is one term's right to write, and how it is regained.
@@ -60,6 +61,9 @@ func raise(last fence, t Term) fence {
 
 // condition is what every write compares.
 func (f fence) condition() Compare {
+	if planted.On(planted.CreateRevisionFence) { // breaks: a write of this term that lands late is applied
+		return Compare{Key: f.term.Key, Target: CreateRevision, Number: f.term.CreateRevision}
+	}
 	return Compare{Key: f.term.Key, Target: ModRevision, Number: f.mod}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nsched/nsched/units"
 	"github.com/nsched/nsched/units/loop"
+	"github.com/nsched/nsched/units/planted"
 )
 
 const (
@@ -55,6 +56,10 @@ func (v *View) watch(ctx context.Context, now units.Instant) {
 
 func (v *View) onWatch(now units.Instant, w *viewWatch, r WatchResponse) {
 	switch {
+	case errors.Is(r.Err, ErrCompacted) && planted.On(planted.CompactionIgnored): // breaks: what was compacted is never seen
+		w.through = max(w.through, r.Revision)
+		v.doubt(now, r.Err, false)
+		return
 	case errors.Is(r.Err, ErrCompacted):
 		v.relist(now, r.Err)
 		v.fail(now, r.Err)
@@ -121,6 +126,9 @@ func (v *View) stepWatch(ctx context.Context, now units.Instant) units.Instant {
 	}
 	var wish units.Instant
 	for _, w := range v.watches {
+		if planted.On(planted.HangIgnored) { // breaks: a stream that hangs silently is believed for ever
+			w.heard = now.Boot
+		}
 		if now.Reached(w.heard + v.o.Silence) {
 			v.doubt(now, fmt.Errorf("watch: %w: nothing was heard for %s", ErrUnavailable, v.o.Silence), true)
 			return v.stepProbe(ctx, now)
