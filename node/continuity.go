@@ -19,7 +19,7 @@ func (d *Daemon) trust(ctx context.Context, now units.Instant) (units.Instant, e
 	}
 	switch held := d.continuity.Held(); {
 	case before == "" && held != "":
-		d.events.Add(now, units.Event{Type: units.EventRegression, Node: d.o.Node, Reason: units.Reason{Message: held}})
+		d.events.Add(now, units.Event{Type: units.EventRegression, Node: d.o.Node, Reason: units.Reason{Message: held}, Epoch: d.continuity.Seen().Epoch})
 	case before != "" && held == "":
 		d.time.Reset()
 	}

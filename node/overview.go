@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/registry"
 )
 
 // Overview is what a daemon tells of itself to its API. It is a value, made anew by every Step.
@@ -16,6 +17,7 @@ type Overview struct {
 	States     map[units.State]int `json:"states"`
 	Units      []UnitOverview      `json:"units"`
 	Contact    float64             `json:"contactAgeSeconds"`
+	Seen       registry.Seen       `json:"seen"` // how far the registry was ever seen, and why it is not believed
 }
 
 // UnitOverview is one unit in an Overview.
@@ -40,7 +42,7 @@ func (d *Daemon) Overview() Overview {
 func (d *Daemon) tellAll(now units.Instant) {
 	o := Overview{
 		Node: d.o.Node, Tenure: d.place.Tenure, Registered: d.registered, States: map[units.State]int{},
-		BadKeys: make(map[string]string, len(d.bad)),
+		BadKeys: make(map[string]string, len(d.bad)), Seen: d.continuity.Seen(),
 	}
 	for key, why := range d.bad { // order-free: it fills another map
 		o.BadKeys[key] = why

@@ -19,7 +19,7 @@ func (s *Scheduler) trust(ctx context.Context, now units.Instant) (units.Instant
 	}
 	switch held := s.continuity.Held(); {
 	case before == "" && held != "":
-		s.events.Add(now, units.Event{Type: units.EventRegression, Reason: units.Reason{Message: held}})
+		s.events.Add(now, units.Event{Type: units.EventRegression, Reason: units.Reason{Message: held}, Epoch: s.continuity.Seen().Epoch})
 	case before != "" && held == "":
 		s.time.Reset()
 	}

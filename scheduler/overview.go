@@ -6,6 +6,7 @@ import (
 
 	"github.com/nsched/nsched/scheduler/placement"
 	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/registry"
 )
 
 // Overview is what a scheduler tells of itself to its API. It is a value, made anew by every Step.
@@ -29,6 +30,7 @@ type Overview struct {
 	Plans      int64             `json:"plans"`
 	Problems   []string          `json:"problems,omitempty"` // why it is not ready
 	BadKeys    map[string]string `json:"badKeys,omitempty"`
+	Seen       registry.Seen     `json:"seen"` // how far etcd was ever seen, and why it is not believed
 }
 
 // recentView is how old etcd's last word may be for a scheduler to be ready.
@@ -43,7 +45,7 @@ func (s *Scheduler) tell(now units.Instant) {
 		Name: s.o.Self.Name, Campaign: string(s.election.State(now)), Leading: s.leading, Resigned: s.election.Done(),
 		Revision: view.Revision, ViewAge: view.Age.Seconds(), Nodes: s.losses.Total, NodesLost: s.losses.Lost,
 		Frozen: s.losses.Frozen, Apps: len(s.world.apps), Units: len(s.world.units), Plans: s.planned,
-		Unplaced: len(s.outcome.Unplaced),
+		Unplaced: len(s.outcome.Unplaced), Seen: s.continuity.Seen(),
 	}
 	if s.leading {
 		o.Term = s.term.CreateRevision

@@ -1,11 +1,14 @@
 package units
 
 // Cluster identifies one cluster for all its life: cluster. It is created once. Epoch is raised only
-// by an operator who acknowledges that etcd was restored from an older snapshot.
+// by an operator who acknowledges that etcd was restored from an older snapshot. Restored says that it
+// was, and that nobody has acknowledged it: until then nothing may be done on what it holds.
 type Cluster struct {
 	ID     string `json:"id"`
 	Epoch  int64  `json:"epoch"`
 	Schema int    `json:"schema"`
+
+	Restored bool `json:"restored,omitempty"`
 }
 
 // Clock is the leader's heartbeat and the base of cluster time: cluster/clock. N rises with each

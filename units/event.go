@@ -12,6 +12,8 @@ type Event struct {
 	Unit   string   `json:"unit,omitempty"` // as UnitID writes it
 	Node   NodeName `json:"node,omitempty"`
 	Reason Reason   `json:"reason,omitzero"`
+	// Epoch is the highest that the writer had seen of the cluster, in EventRegression.
+	Epoch int64 `json:"epoch,omitempty"`
 }
 
 // Types of a node's events. One of a unit's state is UnitEvent's.

@@ -44,3 +44,26 @@ func EnsureCluster(ctx context.Context, kv KV, keys Keys, c units.Cluster) (unit
 	}
 	return ClusterOf(res)
 }
+
+// AcknowledgeRestore returns the transaction by which a person accepts an etcd that went back in time:
+// read is the key cluster as it was shown to them, and the epoch becomes the one given, which is higher
+// than anybody has seen. It compares the revision of what was read, so the same request once more changes
+// nothing.
+func AcknowledgeRestore(read KeyValue, epoch int64) (Txn, error) {
+	c, extra, err := Decode[units.Cluster](read.Key, read.Value)
+	if err != nil {
+		return Txn{}, err
+	}
+	if epoch <= c.Epoch {
+		return Txn{}, fmt.Errorf("acknowledge the restore: epoch %d is not more than %d", epoch, c.Epoch)
+	}
+	c.Epoch, c.Restored = epoch, false
+	value, err := Encode(c, extra)
+	if err != nil {
+		return Txn{}, err
+	}
+	return Txn{
+		If:   []Compare{{Key: read.Key, Target: ModRevision, Number: read.ModRevision}},
+		Then: []Op{{Kind: OpPut, Key: read.Key, Value: value}},
+	}, nil
+}

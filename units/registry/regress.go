@@ -20,13 +20,17 @@ type Highest struct {
 // strength of it, or an error that wraps ErrRegressed: then hold, change nothing, and ask again with the
 // next read.
 //
-// Raising the epoch (`nsched cluster ack-restore`) admits anything: an operator has looked.
+// Raising the epoch (`nsched cluster ack-restore`) admits anything: an operator has looked. What a
+// restore has marked as restored is admitted by nobody, not even by who has seen nothing: a scheduler
+// without a memory must not decide on it while the nodes hold.
 func (h Highest) Admit(cluster units.Cluster, clock units.Clock) (Highest, error) {
 	seen := Highest{ID: cluster.ID, Epoch: cluster.Epoch, N: clock.N}
 	hold := func(format string, args ...any) (Highest, error) {
 		return h, fmt.Errorf("%w: %s; `nsched cluster ack-restore` accepts it", ErrRegressed, fmt.Sprintf(format, args...))
 	}
 	switch {
+	case cluster.Restored:
+		return hold("it was restored from a snapshot")
 	case h.ID == "" && seen.ID == "":
 		return h, nil // no cluster yet
 	case h.ID == "":
