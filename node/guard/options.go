@@ -1,7 +1,6 @@
 package guard
 
 import (
-	"context"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -23,12 +22,6 @@ const (
 	releaseRetryTime = time.Second
 )
 
-// Bound is what the guard needs of the units that live and die with its tenure.
-type Bound interface {
-	// StopBound returns once no unit bound to the guard runs any more. It is idempotent.
-	StopBound(ctx context.Context) error
-}
-
 // Keeper keeps the guard's memory over a crash and an execve, not over a reboot.
 type Keeper interface {
 	// Load returns what was saved in this boot, or the zero Memory.
@@ -46,7 +39,7 @@ type Memory struct {
 	AckedBoot time.Duration `json:"ackedBootNs"`
 }
 
-// Options makes a guard. Every field but Bound, Logger and TTL is required.
+// Options makes a guard. Every field but Machine, Teller, Logger and TTL is required.
 type Options struct {
 	Node   units.NodeName
 	Key    string // public key, as registered
@@ -54,7 +47,11 @@ type Options struct {
 	Keys   registry.Keys
 	KV     registry.KV
 	Keeper Keeper
-	Bound  Bound // nil: nothing is ever bound
+	// Machine reaches the units that are bound to the tenure; nil: nothing is ever bound.
+	Machine Machine
+	// Teller is where the guard leaves its word for a reaper. A tenure is fresh no longer than was told.
+	// nil: there is no reaper.
+	Teller Teller
 	TTL    time.Duration
 	Logger zerolog.Logger
 

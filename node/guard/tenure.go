@@ -151,18 +151,6 @@ func (g *Guard) hold(tenure int64) {
 // A lease that has ended already is given back by nobody.
 func (g *Guard) release() {
 	g.busy = true
-	if !g.unbound && g.o.Bound != nil {
-		loop.Go(g.o.Executor, "stop-bound", string(g.o.Node), func(ctx context.Context) (struct{}, error) {
-			return struct{}{}, g.o.Bound.StopBound(ctx)
-		}, func(now units.Instant, _ struct{}, err error) {
-			g.busy = false
-			g.unbound = err == nil
-			if err != nil {
-				g.again(now, releaseRetryTime, err)
-			}
-		})
-		return
-	}
 	if g.lease == 0 {
 		g.busy = false
 		g.leave(g.reason)
