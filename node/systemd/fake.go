@@ -25,6 +25,8 @@ type Program struct {
 	// StopTakes is how long it takes to end with 0 after its stop signal; IgnoresStop is for ever.
 	StopTakes   time.Duration
 	IgnoresStop bool
+	// Refused: the shim ends as above and never becomes the app, which Live then does not name.
+	Refused bool
 }
 
 // Fault is what goes wrong with one call of a Fake.
@@ -43,12 +45,28 @@ const (
 type Fake struct {
 	mu      sync.Mutex
 	now     time.Duration // CLOCK_MONOTONIC and CLOCK_BOOTTIME are one here
+	clock   func() time.Duration
 	units   map[units.UnitID]*fakeUnit
+	order   []*fakeUnit // by name
 	program func(s Service, start int) Program
 	fault   func(call string, id units.UnitID) Fault
 	hint    func(units.UnitID)
 	changed []units.UnitID
 	serial  int
+
+	// first is the unit to which something happens next by itself, as far as firstKnown.
+	first      *fakeUnit
+	firstKnown bool
+
+	bound  map[units.UnitID]units.Bound // what is noted
+	noNote bool
+	down   map[string]bool // units of the machine that others are bound to and that do not run
+
+	saturated bool
+	deferred  []func() // calls that PID 1 has not come to
+
+	live    []units.UnitID
+	version int
 }
 
 // NewFake returns a systemd without units. program says how the process of a unit behaves at its n-th
@@ -57,7 +75,18 @@ func NewFake(program func(s Service, start int) Program) *Fake {
 	if program == nil {
 		program = func(Service, int) Program { return Program{} }
 	}
-	return &Fake{units: map[units.UnitID]*fakeUnit{}, program: program}
+	return &Fake{
+		units: map[units.UnitID]*fakeUnit{}, program: program,
+		bound: map[units.UnitID]units.Bound{}, down: map[string]bool{},
+	}
+}
+
+// SetClock makes every call take place at the time that clock tells, so that Advance is needed only when
+// something is due.
+func (f *Fake) SetClock(clock func() time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.clock = clock
 }
 
 // SetFault makes calls ("start", "stop", "kill", "reset", "list") fail as f says; nil ends that.
@@ -83,8 +112,15 @@ func (f *Fake) Start(_ context.Context, s Service) error {
 		if f.units[s.Unit] != nil {
 			return ErrExists
 		}
+		if err := f.note(s); err != nil {
+			return err
+		}
 		u := &fakeUnit{fake: f, service: s}
-		f.units[s.Unit] = u
+		f.add(u)
+		if f.down[s.BindTo] {
+			u.collect() // its job failed for the dependency, and an inactive transient unit is not kept
+			return nil
+		}
 		u.start()
 		return nil
 	})
@@ -112,7 +148,8 @@ func (f *Fake) ResetFailed(_ context.Context, id units.UnitID) error {
 // List is Manager.List.
 func (f *Fake) List(context.Context) (list []Unit, err error) {
 	err = f.call("list", units.UnitID{}, func() error {
-		for _, u := range f.ordered() {
+		list = make([]Unit, 0, len(f.order))
+		for _, u := range f.order {
 			list = append(list, u.state)
 		}
 		return nil
@@ -137,8 +174,8 @@ func (f *Fake) Watch(ctx context.Context, hint func(units.UnitID)) error {
 // as it is.
 func (f *Fake) Die(id units.UnitID, p Program) {
 	_ = f.onUnit("die", id, func(u *fakeUnit) {
-		if u.state.MainPID != 0 {
-			u.ended(p)
+		if u.alive {
+			u.exit(p)
 		}
 	})
 }
@@ -147,7 +184,10 @@ func (f *Fake) Die(id units.UnitID, p Program) {
 func (f *Fake) Reboot() {
 	f.mu.Lock()
 	defer f.unlock()
-	for _, u := range f.ordered() {
+	f.saturated, f.deferred = false, nil
+	clear(f.bound)
+	clear(f.down)
+	for _, u := range slices.Clone(f.order) {
 		u.collect()
 	}
 }
@@ -160,41 +200,52 @@ func (f *Fake) Next() (at time.Duration, ok bool) {
 	if u == nil {
 		return 0, false
 	}
-	return u.due(), true
+	return u.at, true
 }
 
 // Advance lets time pass: all that is due until now happens, in the order of time and then of units.
 func (f *Fake) Advance(now units.Instant) {
 	f.mu.Lock()
 	defer f.unlock()
-	for u := f.soonest(); u != nil && u.due() <= now.Boot; u = f.soonest() {
-		f.now = max(f.now, u.due())
+	for u := f.soonest(); u != nil && u.at <= now.Boot; u = f.soonest() {
+		f.now = max(f.now, u.at)
 		u.happen()
 	}
 	f.now = max(f.now, now.Boot)
 }
 
 func (f *Fake) soonest() *fakeUnit {
-	var first *fakeUnit
-	for _, u := range f.units { // order-free: a minimum, and ties go by name
-		if u.then == nil {
-			continue
-		}
-		if first == nil || u.due() < first.due() ||
-			u.due() == first.due() && u.service.Unit.Compare(first.service.Unit) < 0 {
-			first = u
+	if f.firstKnown {
+		return f.first
+	}
+	f.first, f.firstKnown = nil, true
+	for _, u := range f.order {
+		if u.then != nil && (f.first == nil || u.at < f.first.at) {
+			f.first = u
 		}
 	}
-	return first
+	return f.first
 }
 
-func (f *Fake) ordered() []*fakeUnit {
-	list := make([]*fakeUnit, 0, len(f.units))
-	for _, u := range f.units {
-		list = append(list, u)
+func (f *Fake) add(u *fakeUnit) {
+	f.units[u.service.Unit] = u
+	f.order = slices.Insert(f.order, f.place(u), u)
+}
+
+func (f *Fake) remove(u *fakeUnit) {
+	if f.units[u.service.Unit] == u {
+		at := f.place(u)
+		f.order = slices.Delete(f.order, at, at+1)
+		delete(f.units, u.service.Unit)
+		delete(f.bound, u.service.Unit)
 	}
-	slices.SortFunc(list, func(a, b *fakeUnit) int { return a.service.Unit.Compare(b.service.Unit) })
-	return list
+}
+
+func (f *Fake) place(u *fakeUnit) int {
+	at, _ := slices.BinarySearchFunc(f.order, u.service.Unit, func(u *fakeUnit, id units.UnitID) int {
+		return u.service.Unit.Compare(id)
+	})
+	return at
 }
 
 func (f *Fake) onUnit(call string, id units.UnitID, do func(*fakeUnit)) error {
@@ -211,16 +262,24 @@ func (f *Fake) onUnit(call string, id units.UnitID, do func(*fakeUnit)) error {
 func (f *Fake) call(call string, id units.UnitID, do func() error) error {
 	f.mu.Lock()
 	defer f.unlock()
+	f.tick()
 	fault := FaultNone
 	if f.fault != nil {
 		fault = f.fault(call, id)
 	}
 	var err error
-	if fault != FaultBefore {
-		err = do()
-	}
-	if fault != FaultNone {
+	switch {
+	case f.saturated:
+		if call != "list" && fault != FaultBefore {
+			f.deferred = append(f.deferred, func() { _ = do() })
+		}
 		err = ErrUnavailable
+	case fault == FaultBefore:
+		err = ErrUnavailable
+	default:
+		if err = do(); fault == FaultAfter {
+			err = ErrUnavailable
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", call, id, err)

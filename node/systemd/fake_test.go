@@ -147,3 +147,85 @@ func TestTheFakeIsDeterministic(t *testing.T) {
 		}
 	}
 }
+
+func bound(u units.UnitID) systemd.Service {
+	s := plainService(u)
+	s.BindTo, s.Bound = "nsched-guard.service", &units.Bound{Unit: u, Tenure: 7, StopTimeout: s.Stop.Timeout}
+	return s
+}
+
+func TestWhatIsBoundStopsWithWhatItIsBoundTo(t *testing.T) {
+	w := newFakeWorld()
+	start(t, w, bound(id("bound")))
+	start(t, w, plainService(id("free")))
+	w.SetUnit("nsched-guard.service", false)
+	w.pass(time.Second)
+	if find(t, w, id("bound")) != nil || find(t, w, id("free")) == nil {
+		t.Errorf("live: %v", w.Live())
+	}
+	start(t, w, bound(id("early")))
+	if !w.Empty(id("early")) || find(t, w, id("early")) != nil {
+		t.Error("a unit runs without what it is bound to")
+	}
+	w.SetUnit("nsched-guard.service", true)
+	start(t, w, bound(id("early")))
+	if w.Empty(id("early")) {
+		t.Error("a unit does not run with what it is bound to")
+	}
+}
+
+func TestANoteIsThereFromTheStartToTheEnd(t *testing.T) {
+	w := newFakeWorld()
+	w.FailNotes(true)
+	if err := w.Start(t.Context(), bound(id("bound"))); err == nil || !w.Empty(id("bound")) {
+		t.Errorf("started without a note: %v", err)
+	}
+	w.FailNotes(false)
+	start(t, w, bound(id("bound")))
+	if list, _ := w.Bound(t.Context()); len(list) != 1 || list[0].Tenure != 7 {
+		t.Errorf("noted: %+v", list)
+	}
+	if err := w.Stop(t.Context(), id("bound")); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(time.Second)
+	if list, _ := w.Bound(t.Context()); len(list) != 0 {
+		t.Errorf("noted: %+v", list)
+	}
+}
+
+func TestWhilePID1IsBusyOnlyProcessesGoOn(t *testing.T) {
+	w := newFakeWorld()
+	start(t, w, bound(id("killed")))
+	start(t, w, w.service(t, id("ends"), systemd.Program{Ends: true, Life: time.Second}))
+	start(t, w, plainService(id("stopped")))
+	w.Saturate(true)
+	w.SetUnit("nsched-guard.service", false)
+	if err := w.Stop(t.Context(), id("stopped")); !errors.Is(err, systemd.ErrUnavailable) {
+		t.Errorf("stop said %v", err)
+	}
+	w.pass(2 * time.Second)
+	if want := []units.UnitID{id("killed"), id("stopped")}; !cmp.Equal(want, w.Live()) {
+		t.Errorf("live: %v, want %v", w.Live(), want)
+	}
+	w.KillGroup(id("killed"))
+	if !w.Empty(id("killed")) {
+		t.Error("a process outlived SIGKILL")
+	}
+	w.Saturate(false)
+	w.pass(time.Second)
+	if live := w.Live(); len(live) != 0 {
+		t.Errorf("PID 1 forgot what it was asked: %v", live)
+	}
+	wantEnding(t, find(t, w, id("killed")), ending{systemd.Failed, units.ResultSignal, 0, 9, 0, units.ReasonKilled})
+}
+
+func TestAShimThatIsRefusedNeverBecomesTheApp(t *testing.T) {
+	w := newFakeWorld()
+	start(t, w, w.service(t, id("refused"), systemd.Program{Ends: true, Life: time.Second, ExitCode: 75, Refused: true}))
+	if live := w.Live(); len(live) != 0 {
+		t.Errorf("live: %v", live)
+	}
+	w.pass(2 * time.Second)
+	awaitState(t, w, id("refused"), units.StateFailed)
+}

@@ -26,20 +26,61 @@ type fakeUnit struct {
 	// starts are the times that count against the start limit.
 	starts []time.Duration
 	count  int
-	// at and then are what happens next by itself.
-	at   time.Duration
-	then func()
+	// at and then are what happens next by itself; byInit is what PID 1 does, and not the process.
+	at     time.Duration
+	then   func()
+	byInit bool
+	// alive: the process is there, whatever PID 1 knows. unseen is its end while PID 1 did not look.
+	alive  bool
+	unseen *Program
 }
-
-func (u *fakeUnit) due() time.Duration { return u.at }
 
 func (u *fakeUnit) happen() {
 	then := u.then
-	u.then = nil
+	if u.byInit && u.fake.saturated {
+		u.cancel()
+		u.fake.deferred = append(u.fake.deferred, func() {
+			if u.fake.units[u.service.Unit] == u {
+				then()
+			}
+		})
+		return
+	}
+	u.cancel()
 	then()
 }
 
-func (u *fakeUnit) plan(after time.Duration, then func()) { u.at, u.then = u.fake.now+after, then }
+// plan makes the process do something by itself.
+func (u *fakeUnit) plan(after time.Duration, then func()) {
+	u.at, u.then, u.byInit, u.fake.firstKnown = u.fake.now+after, then, false, false
+}
+
+// planInit makes PID 1 do something by itself.
+func (u *fakeUnit) planInit(after time.Duration, then func()) {
+	u.plan(after, then)
+	u.byInit = true
+}
+
+func (u *fakeUnit) cancel() { u.then, u.fake.firstKnown = nil, false }
+
+// exit is the end of the process, which PID 1 hears of when it can.
+func (u *fakeUnit) exit(p Program) {
+	if !u.fake.saturated {
+		u.ended(p)
+		return
+	}
+	u.cancel()
+	u.gone()
+	u.unseen = &p
+}
+
+// gone is that there is no process any more.
+func (u *fakeUnit) gone() {
+	if u.alive {
+		u.alive = false
+		u.fake.changedLive()
+	}
+}
 
 func (u *fakeUnit) enter(active ActiveState, sub string) {
 	u.state.Active, u.state.Sub = active, sub
@@ -52,6 +93,8 @@ func (u *fakeUnit) start() {
 	u.count++
 	u.starts = append(u.starts, f.now)
 	u.program = f.program(u.service, u.count)
+	u.alive = true
+	f.changedLive()
 	sum := sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(f.serial)))
 	u.state = Unit{
 		ID: u.service.Unit, Result: units.ResultSuccess, MainPID: 1000 + f.serial,
@@ -67,9 +110,9 @@ func (u *fakeUnit) start() {
 	dies := u.program.Ends && u.program.Life < u.program.Ready
 	switch {
 	case dies && u.program.Life <= limit:
-		u.plan(u.program.Life, func() { u.ended(u.program) })
+		u.plan(u.program.Life, func() { u.exit(u.program) })
 	case u.program.Ready > limit:
-		u.plan(limit, func() { u.endedAs(units.ResultTimeout, Program{Signal: syscall.SIGTERM}) })
+		u.planInit(limit, func() { u.endedAs(units.ResultTimeout, Program{Signal: syscall.SIGTERM}) })
 	case u.program.Ready == 0:
 		u.ready()
 	default:
@@ -81,7 +124,7 @@ func (u *fakeUnit) ready() {
 	u.state.Ready, u.state.Job = u.fake.now, ""
 	u.enter(Active, "running")
 	if u.program.Ends {
-		u.plan(u.program.Life-u.program.Ready, func() { u.ended(u.program) })
+		u.plan(u.program.Life-u.program.Ready, func() { u.exit(u.program) })
 	}
 }
 
@@ -110,7 +153,8 @@ func (u *fakeUnit) ended(p Program) {
 
 func (u *fakeUnit) endedAs(result units.Result, p Program) {
 	told := u.state.Job == "stop"
-	u.then = nil
+	u.cancel()
+	u.gone()
 	u.state.MainPID, u.state.Ended, u.state.Job, u.state.ControlGroup = 0, u.fake.now, "", ""
 	u.state.Result, u.state.OOMKilled = result, result == units.ResultOOMKill
 	u.state.Signal, u.state.ExitCode = int(p.Signal), p.ExitCode
@@ -124,7 +168,7 @@ func (u *fakeUnit) endedAs(result units.Result, p Program) {
 		u.enter(Failed, "failed")
 	case u.service.Restart.Attempts > 0:
 		u.enter(Activating, "auto-restart")
-		u.plan(u.service.Restart.Delay, u.restart)
+		u.planInit(u.service.Restart.Delay, u.restart)
 	case result == units.ResultSuccess:
 		u.enter(Active, "exited")
 	default:
@@ -167,11 +211,11 @@ func (u *fakeUnit) asked(limit time.Duration) {
 	natural := u.then != nil && u.program.Ends && u.state.Started+u.program.Life <= u.fake.now+limit
 	switch {
 	case !u.program.IgnoresStop && (limit == 0 || u.program.StopTakes <= limit):
-		u.plan(u.program.StopTakes, func() { u.ended(Program{}) })
+		u.plan(u.program.StopTakes, func() { u.exit(Program{}) })
 	case natural:
-		u.plan(u.state.Started+u.program.Life-u.fake.now, func() { u.ended(u.program) })
+		u.plan(u.state.Started+u.program.Life-u.fake.now, func() { u.exit(u.program) })
 	case limit > 0:
-		u.plan(limit, func() { u.endedAs(units.ResultTimeout, Program{Signal: syscall.SIGKILL}) })
+		u.planInit(limit, func() { u.endedAs(units.ResultTimeout, Program{Signal: syscall.SIGKILL}) })
 	}
 }
 
@@ -186,7 +230,8 @@ func (u *fakeUnit) kill(signal syscall.Signal) {
 }
 
 func (u *fakeUnit) collect() {
-	u.then = nil
-	delete(u.fake.units, u.service.Unit)
+	u.cancel()
+	u.gone()
+	u.fake.remove(u)
 	u.enter(Inactive, "dead")
 }
