@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/nsched/nsched/units/registry"
@@ -27,8 +28,16 @@ type Net struct {
 
 type callKey struct{}
 
-// call is what the network did to the one request of a task.
-type call struct{ took time.Duration }
+// call is what the network did to the one request of a task, and when its shell asked for it.
+type call struct{ sent, took time.Duration }
+
+// sentAt is when the shell asked for what is being done.
+func sentAt(ctx context.Context) time.Duration {
+	if c, ok := ctx.Value(callKey{}).(*call); ok {
+		return c.sent
+	}
+	return 0
+}
 
 func (n *Net) delay() time.Duration { return n.Base + n.w.Uniform(0, n.Jitter) }
 
@@ -89,15 +98,23 @@ func (l *link) Range(ctx context.Context, r registry.Range) (registry.RangeResul
 
 // Txn implements registry.KV.
 func (l *link) Txn(ctx context.Context, t registry.Txn) (registry.TxnResult, error) {
-	return request(ctx, l, true, registry.ErrUnknownOutcome, func(ctx context.Context) (registry.TxnResult, error) {
-		r, err := l.n.w.Etcd.Txn(ctx, t)
+	w := l.n.w
+	r, err := request(ctx, l, true, registry.ErrUnknownOutcome, func(ctx context.Context) (registry.TxnResult, error) {
+		r, err := w.Etcd.Txn(ctx, t)
 		if err == nil {
-			for _, told := range l.n.w.wrote {
+			w.sent = sentAt(ctx)
+			for _, told := range w.wrote {
 				told(l.p, t, r)
 			}
 		}
 		return r, err
 	})
+	if errors.Is(err, registry.ErrUnknownOutcome) {
+		for _, told := range w.doubted {
+			told(l.p, t)
+		}
+	}
+	return r, err
 }
 
 // Grant implements registry.KV.
@@ -109,9 +126,15 @@ func (l *link) Grant(ctx context.Context, ttl time.Duration) (registry.Lease, er
 
 // KeepAlive implements registry.KV.
 func (l *link) KeepAlive(ctx context.Context, id registry.LeaseID) (registry.Lease, error) {
-	return request(ctx, l, false, registry.ErrUnavailable, func(ctx context.Context) (registry.Lease, error) {
+	lease, err := request(ctx, l, false, registry.ErrUnavailable, func(ctx context.Context) (registry.Lease, error) {
 		return l.n.w.Etcd.KeepAlive(ctx, id)
 	})
+	if err == nil {
+		for _, told := range l.n.w.renewed {
+			told(l.p, id, sentAt(ctx))
+		}
+	}
+	return lease, err
 }
 
 // TimeToLive implements registry.KV.

@@ -178,12 +178,13 @@ type executor struct {
 // after the way back. The process may have died by then: what it sent is performed all the same.
 func (x *executor) Start(t loop.Task) {
 	w, p := x.p.w, x.p
+	sent := w.now
 	w.After(w.Net.delay(), func() {
 		if p.host.down {
 			return
 		}
 		w.Trace.Add(w.now, "task", p.Name+" "+t.Kind+" "+t.Key)
-		call := &call{}
+		call := &call{sent: sent}
 		e := t.Do(context.WithValue(w.ctx, callKey{}, call))
 		w.After(w.Net.delay()+call.took, func() { p.post(x.life, e) })
 	})

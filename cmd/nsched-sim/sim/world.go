@@ -40,6 +40,10 @@ type World struct {
 
 	checks []Check
 	wrote  []func(*Process, registry.Txn, registry.TxnResult)
+	// sent is when the transaction was asked for of which wrote is being told.
+	sent    time.Duration
+	doubted []func(*Process, registry.Txn)
+	renewed []func(p *Process, id registry.LeaseID, sent time.Duration)
 	err    error
 }
 
@@ -100,6 +104,14 @@ func (w *World) Always(name string, holds func(w *World) error) {
 // OnWrite is told of every transaction that etcd has decided, and who sent it.
 func (w *World) OnWrite(told func(*Process, registry.Txn, registry.TxnResult)) {
 	w.wrote = append(w.wrote, told)
+}
+
+// OnDoubt is told of every transaction whose sender will not learn what became of it.
+func (w *World) OnDoubt(told func(*Process, registry.Txn)) { w.doubted = append(w.doubted, told) }
+
+// OnRenewal is told of every lease that was renewed and whose holder will hear of it, and when it asked.
+func (w *World) OnRenewal(told func(p *Process, id registry.LeaseID, sent time.Duration)) {
+	w.renewed = append(w.renewed, told)
 }
 
 // source makes things happen by itself at times of its own.
