@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -29,6 +30,15 @@ func isCPU(text string) error       { _, err := units.ParseCPU(text); return err
 func isBytes(text string) error     { _, err := units.ParseBytes(text); return err }
 func isLabel(text string) error     { _, _, err := parseLabel(text); return err }
 func isPortRange(text string) error { _, err := parsePortRange(text); return err }
+
+// isDuration wants one that is not zero: what lasts no time at all is said otherwise.
+func isDuration(text string) error {
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return fmt.Errorf("%q is not a duration above zero; write it like 90s, 5m or 24h", text)
+	}
+	return nil
+}
 
 func isZone(text string) error {
 	name, id, ok := strings.Cut(text, "=")

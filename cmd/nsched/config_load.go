@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
@@ -35,6 +36,15 @@ type config struct {
 func (c config) text(key string) string   { return lookup[string](c, key) }
 func (c config) list(key string) []string { return lookup[[]string](c, key) }
 func (c config) truth(key string) bool    { return lookup[bool](c, key) }
+
+// duration reads a key whose check is isDuration, so that it can be parsed.
+func (c config) duration(key string) time.Duration {
+	d, err := time.ParseDuration(c.text(key))
+	if err != nil {
+		panic(fmt.Sprintf("configuration key %s was not checked: %v", key, err))
+	}
+	return d
+}
 
 // lookup panics on a key that no table has: it is a defect of the program, which any start shows.
 func lookup[T any](c config, key string) T {

@@ -29,6 +29,7 @@ func nodeConfig() configKind {
 		{name: "node.addresses", kind: kindList, check: isAddress, says: "read from the machine", doc: "addresses that others reach this node by, the preferred one first"},
 		{name: "node.reservedPorts", kind: kindList, check: isPortRange, doc: "ports never given to a unit, such as 22 or 8000-8100"},
 		{name: "node.namespaces", kind: kindList, check: isNamespace, doc: "namespaces that this node admits; none admits all"},
+		{name: "node.maxOfflineAge", fallback: "24h", check: isDuration, doc: "how long after its last contact with etcd a node still starts what its disk holds"},
 	}
 	keys = append(keys, etcdKeys()...)
 	keys = append(keys, []configKey{
@@ -62,6 +63,7 @@ func schedulerConfig() configKind {
 	keys = append(keys, []configKey{
 		{name: "etcd.embeddedDir", check: isAbsolute, flag: "embedded-etcd", doc: "run an etcd of its own that keeps its data here; etcd.endpoints is where it listens"},
 		{name: "placement.algorithm", fallback: "binpack", check: oneOf("binpack", "spread"), doc: "how to choose among fitting nodes, unless the app says"},
+		{name: "placement.agentLostAfter", fallback: "5m", check: isDuration, doc: "how long a node's daemon may be gone under a living guard before the node is told to give up"},
 	}...)
 	keys = append(keys, []configKey{
 		{name: "cloudflare.zones", kind: kindList, check: isZone, doc: "zones at Cloudflare that apps may have names in, as name=id"},

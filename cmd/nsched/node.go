@@ -89,8 +89,9 @@ func (s *session) runNode(ctx context.Context, c config) error {
 			},
 			Prober: node.NetProber{}, Ports: node.HostPorts{},
 			Records: node.RecordDir(state("units")), Contact: node.ContactFile(state("contact")),
-			Seen:  registry.SeenFile(state("node-seen.json")),
-			Guard: guardClient(guardSocket(c)),
+			MaxOfflineAge: c.duration("node.maxOfflineAge"),
+			Seen:          registry.SeenFile(state("node-seen.json")),
+			Guard:         guardClient(guardSocket(c)),
 			Machine: machine{
 				Host: node.Host{
 					Offer: offer, Reserve: reserve,

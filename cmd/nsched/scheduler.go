@@ -76,11 +76,13 @@ func (s *session) runScheduler(ctx context.Context, c config) error {
 	}
 	policy := placement.DefaultPolicy()
 	policy.Algorithm = units.Algorithm(c.text("placement.algorithm"))
+	leases := placement.DefaultLeases()
+	leases.AgentLostAfter = c.duration("placement.agentLostAfter")
 	log.Info().Str("name", name).Str("version", version).Msg("scheduler started")
 	return scheduler.Process{
 		Options: scheduler.Options{
 			Self:      units.Leader{Name: name, API: apiURL(listener, c.text("api.tlsCert") != "", addresses)},
-			ClusterID: newClusterID(), Names: keepNames(c, keys, log), Keys: keys, KV: kv, Policy: policy, Logger: log,
+			ClusterID: newClusterID(), Names: keepNames(c, keys, log), Keys: keys, KV: kv, Policy: policy, Leases: leases, Logger: log,
 			Seen: registry.SeenFile(filepath.Join(c.text("paths.state"), "scheduler-seen.json")),
 			Rand: mathrand.New(mathrand.NewPCG(uint64(time.Now().UnixNano()), 1)),
 		},
