@@ -19,8 +19,11 @@ import (
 // A note is a file "<unit>.json" in Dir, which lies on a tmpfs: with the boot the units go, too. It is
 // there before systemd is asked to start the unit, and goes after the unit's last process.
 type Bounds struct {
-	Dir string // such as /run/nsched/bound
+	Dir string
 }
+
+// BoundDir is where bound units are noted when nobody says otherwise.
+const BoundDir = "/run/nsched/bound"
 
 const noteSuffix = ".json"
 

@@ -14,13 +14,21 @@ import (
 
 // Start asks systemd to create and start the unit, and returns once that is queued: what becomes of it
 // is for List to say. A unit of this name that exists already, in whatever state, is left alone and
-// told by ErrExists. One whose BindTo is not there is not started and ErrUnavailable. ErrInvalid and ErrRefused are permanent. After any other error the unit may or may
-// not have been started.
+// told by ErrExists. One whose BindTo is not there is not started and ErrUnavailable. ErrInvalid and
+// ErrRefused are permanent. After any other error the unit may or may not have been started.
+//
+// A bound unit is noted before systemd hears of it, so that whoever must end it finds it whatever dies in
+// between; one that cannot be noted is not started. The note stays when the start fails.
 func (m *Manager) Start(ctx context.Context, s Service) error {
 	s.probeOOM = m.legacy
 	list, err := Properties(s)
 	if err != nil {
 		return err
+	}
+	if s.Bound != nil {
+		if err := m.bounds.Note(*s.Bound); err != nil {
+			return fmt.Errorf("start %s: %w", s.Unit, err)
+		}
 	}
 	properties := make([]sd.Property, len(list))
 	for i, p := range list {

@@ -20,13 +20,16 @@ const callTimeout = 25 * time.Second
 // Options of a Manager. The zero value is fit for use.
 type Options struct {
 	Log zerolog.Logger
+	// Bounds is where bound units are noted; in BoundDir when it names no directory.
+	Bounds Bounds
 }
 
 // Manager talks to the machine's systemd. It connects when it is first used and again after the
 // connection broke: D-Bus was restarted, systemd executed itself anew. Its methods may be called from
 // any goroutine.
 type Manager struct {
-	log zerolog.Logger
+	log    zerolog.Logger
+	bounds Bounds
 	// legacy is whether memory is counted by cgroup v1, where systemd cannot see an OOM kill.
 	legacy bool
 	hints  *hints
@@ -49,7 +52,10 @@ type connection struct {
 // New returns a manager. Nothing is opened before the first call.
 func New(o Options) *Manager {
 	_, err := os.Stat("/sys/fs/cgroup/memory")
-	return &Manager{log: o.Log, legacy: err == nil, hints: newHints(), dialing: make(chan struct{}, 1)}
+	if o.Bounds.Dir == "" {
+		o.Bounds.Dir = BoundDir
+	}
+	return &Manager{log: o.Log, bounds: o.Bounds, legacy: err == nil, hints: newHints(), dialing: make(chan struct{}, 1)}
 }
 
 // Close closes the connection. Calls under way fail with ErrUnavailable, and so do later ones.

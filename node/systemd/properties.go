@@ -33,7 +33,12 @@ func identity(s Service) []Property {
 		{"StandardError", "journal"},
 	}
 	if s.BindTo != "" {
-		list = append(list, Property{"BindsTo", []string{s.BindTo}}, Property{"After", []string{s.BindTo}})
+		list = append(list, Property{"BindsTo", []string{s.BindTo}})
+	}
+	if others := s.others(); len(others) > 0 {
+		// An order and nothing else: a restart of what it names does not touch the unit, and when the machine
+		// goes down the unit ends first.
+		list = append(list, Property{"After", others})
 	}
 	return list
 }
@@ -98,6 +103,11 @@ func lifecycle(s Service) []Property {
 			Property{"StartLimitIntervalUSec", uint64(0)}, // no limit, as there is one start
 			// Else a unit that exits with 0 would be collected before anybody saw it.
 			Property{"RemainAfterExit", true})
+	}
+	if s.Bound != nil {
+		// A guard that does not vouch for the tenure will not do so at the next try: the attempt is over, and
+		// was no crash.
+		list = append(list, Property{"RestartPreventExitStatus", exitStatuses{Codes: []int32{ExitTenure}, Signals: []int32{}}})
 	}
 	return append(list,
 		// A service that ends by itself has failed to go on, whatever its exit code.

@@ -24,6 +24,9 @@ type filter struct {
 // credential is an element of LoadCredential, a(ss).
 type credential struct{ ID, Path string }
 
+// exitStatuses is (aiai): RestartPreventExitStatus.
+type exitStatuses struct{ Codes, Signals []int32 }
+
 // bind is an element of BindReadOnlyPaths, a(ssbt).
 type bind struct {
 	Source, Destination string

@@ -33,8 +33,11 @@ type Service struct {
 	StartTimeout time.Duration
 	// Bound is set for a unit that may run only in one tenure of its node; Manager.Start notes it.
 	Bound *units.Bound
-	// BindTo is a systemd unit whose end ends this one, such as the guard's; "" is none. A bound unit has one.
+	// BindTo is a systemd unit whose end ends this one, such as the guard's; "" is none.
 	BindTo string
+	// After names systemd units that stop later than this one when the machine goes down. What becomes of
+	// them otherwise does not touch it, whether they are there or not.
+	After []string
 	// GuardSocket is the one path below Hidden that the unit can reach besides the shim, for a shim that
 	// has to ask the guard; "" is none.
 	GuardSocket string
@@ -105,11 +108,13 @@ func (s Service) Validate() error {
 			return fail(p.what, "must be a clean absolute path of letters, digits and ._+@=-")
 		}
 	}
-	if s.BindTo != "" && (!plain(s.BindTo) || strings.Contains(s.BindTo, "/") || path.Ext(s.BindTo) == "") {
-		return fail("bind to", "must be the name of a systemd unit")
+	for _, name := range s.others() {
+		if !plain(name) || strings.Contains(name, "/") || path.Ext(name) == "" {
+			return fail("what it is bound to or ordered after", "must be the name of a systemd unit")
+		}
 	}
-	if b := s.Bound; b != nil && (b.Unit != s.Unit || b.Tenure <= 0 || b.StopTimeout <= 0 || s.BindTo == "") {
-		return fail("bound", "must have the unit's name, a tenure, a time to stop and something that it is bound to")
+	if b := s.Bound; b != nil && (b.Unit != s.Unit || b.Tenure <= 0 || b.StopTimeout <= 0) {
+		return fail("bound", "must have the unit's name, a tenure and a time to stop")
 	}
 	if s.Readiness != units.ReadyExec && s.Readiness != units.ReadyNotify {
 		return fail("readiness", "is neither exec nor notify")
@@ -135,6 +140,14 @@ func (s Service) Validate() error {
 		}
 	}
 	return nil
+}
+
+// others returns the systemd units that this one is ordered after.
+func (s Service) others() []string {
+	if s.BindTo == "" {
+		return s.After
+	}
+	return append([]string{s.BindTo}, s.After...)
 }
 
 type namedPath struct{ what, path string }
