@@ -74,12 +74,15 @@ func (s *Scheduler) work(now units.Instant) units.Instant {
 	if s.answered(now); !now.Reached(s.holdAt) {
 		return s.wish(now, s.holdAt)
 	}
-	next := s.judge(now)
-	s.names.Lead(now, s.losses.Frozen)
 	groups := s.housekeep(now)
-	groups = append(groups, s.recordLosses()...)
+	var next units.Instant
 	nowMs, timed := s.time.NowMs(now)
-	if len(groups) == 0 && timed {
+	if timed { // the first leader writes the time before it decides anything
+		next = s.judge(now, nowMs)
+		s.names.Lead(now, s.losses.Frozen)
+		groups = append(groups, s.recordLosses(nowMs)...)
+	}
+	if timed && len(groups) == 0 {
 		// Losses are on record before anybody is evicted, so they go alone.
 		var wake units.Instant
 		groups, wake = s.plan(now, nowMs)

@@ -31,11 +31,12 @@ func (w *world) begin() {
 
 // judge decides what to believe of every node, when something about one has changed or time alone
 // changes it, and hands to placement what is new.
-func (s *Scheduler) judge(now units.Instant) units.Instant {
+func (s *Scheduler) judge(now units.Instant, nowMs int64) units.Instant {
 	if len(s.world.dirtyNodes) == 0 && !(s.judgeAt != 0 && now.Reached(s.judgeAt)) {
 		return s.wish(now, s.judgeAt)
 	}
 	names := slices.Sorted(maps.Keys(s.world.nodes))
+	s.world.copies(names)
 	sightings := make([]placement.Sighting, 0, len(names))
 	for _, name := range names {
 		n := s.world.nodes[name]
@@ -44,6 +45,9 @@ func (s *Scheduler) judge(now units.Instant) units.Instant {
 			n.downSince = 0
 		case n.downSince == 0:
 			n.downSince = now.Boot
+		}
+		if !n.alive && n.goneMs == 0 {
+			n.goneMs = nowMs
 		}
 		if n.exists {
 			sightings = append(sightings, n.sighting(name, s.round(now), now))
@@ -162,16 +166,46 @@ func (s *Scheduler) askNext() {
 	}
 }
 
+// copies finds the registrations whose key another node registered before: of a machine that was cloned
+// nobody can tell which is meant, so the later one takes nothing.
+func (w *world) copies(names []units.NodeName) {
+	first := make(map[string]units.NodeName, len(names))
+	for _, name := range names {
+		n := w.nodes[name]
+		key := n.record.value.Key
+		if !n.exists || key == "" {
+			continue
+		}
+		if other, taken := first[key]; !taken || n.created < w.nodes[other].created {
+			first[key] = name
+		}
+	}
+	for _, name := range names {
+		n := w.nodes[name]
+		n.copyOf = ""
+		if owner := first[n.record.value.Key]; n.exists && owner != name {
+			n.copyOf = owner
+		}
+	}
+}
+
 // recordLosses are the groups that put on record which tenures are over: before anything is evicted, so
 // that no later term waits for those nodes again, and to tell a guard to give its tenure up.
-func (s *Scheduler) recordLosses() []registry.Group {
+func (s *Scheduler) recordLosses(nowMs int64) []registry.Group {
 	var groups []registry.Group
 	for _, v := range s.losses.Verdicts {
 		n := s.world.nodes[v.Node]
-		if n == nil || !v.Record && !v.Fence || n.fence.value.Tenure >= n.lastTenure() {
+		if n == nil || !v.Record && !v.Fence {
 			continue
 		}
-		value, err := registry.Encode(units.Fence{Tenure: n.lastTenure(), Reason: v.Why.Message}, n.fence.extra)
+		word := units.Fence{Tenure: n.lastTenure(), Reason: v.Why.Message}
+		if v.Record {
+			word.LostAtMs = nowMs
+		}
+		if said := n.fence.value; said.Tenure >= word.Tenure && (v.Fence || said.LostAtMs != 0) {
+			continue
+		}
+		value, err := registry.Encode(word, n.fence.extra)
 		if err != nil {
 			s.o.Logger.Error().Err(err).Str("node", string(v.Node)).Msg("fence could not be encoded")
 			continue

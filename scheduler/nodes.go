@@ -20,6 +20,12 @@ type nodeFacts struct {
 	lease  registry.LeaseID
 	tenure int64 // the create revision of alive/<node>, or of the last one known
 	agent  bool
+	// created is the create revision of nodes/<node>: who registered first. copyOf is who has its key and did.
+	created int64
+	copyOf  units.NodeName
+	// goneMs is the cluster time at which this scheduler, leading, first found alive/<node> gone; 0 while it
+	// is there.
+	goneMs int64
 	// told is the highest tenure that a status of the node speaks of: its last one was no earlier. It
 	// stands in where no tenure was ever seen.
 	told int64
@@ -46,7 +52,10 @@ func (w *world) node(name units.NodeName) *nodeFacts {
 func (n *nodeFacts) change(kind registry.Kind, c registry.Change) error {
 	switch kind {
 	case registry.KindNode:
-		n.exists, n.problem = !c.Deleted, units.Reason{}
+		n.exists, n.problem, n.created = !c.Deleted, units.Reason{}, 0
+		if !c.Deleted {
+			n.created = c.CreateRevision
+		}
 		err := n.record.take(c)
 		if err != nil {
 			n.problem = units.Reason{Code: units.ReasonUndecodable, Message: err.Error()}
@@ -55,7 +64,7 @@ func (n *nodeFacts) change(kind registry.Kind, c registry.Change) error {
 	case registry.KindAlive:
 		n.alive, n.asked = !c.Deleted, 0
 		if n.alive {
-			n.tenure, n.lease, n.seen = c.CreateRevision, c.Lease, true
+			n.tenure, n.lease, n.seen, n.goneMs = c.CreateRevision, c.Lease, true, 0
 		}
 	case registry.KindAgent:
 		n.agent = !c.Deleted
@@ -72,7 +81,8 @@ func (n *nodeFacts) sighting(name units.NodeName, round int, now units.Instant) 
 	s := placement.Sighting{
 		Node: name, Alive: n.alive, Agent: n.agent, Tenure: n.lastTenure(), Seen: n.seen,
 		Asked: round != 0 && n.asked == round, Remaining: n.remaining,
-		Recorded: n.fence.value.Tenure, Confirmed: n.operator.value.ConfirmLost,
+		Recorded: n.fence.value.Tenure, LostAtMs: n.fence.value.LostAtMs, Confirmed: n.operator.value.ConfirmLost,
+		CopyOf: n.copyOf,
 	}
 	if !n.alive && n.tenure == 0 && n.record.rev > n.fence.rev {
 		s.Recorded = 0 // it has registered since, in a later tenure
@@ -91,11 +101,22 @@ func (n *nodeFacts) lastTenure() int64 {
 	return n.told
 }
 
+// lostAtMs is since when the node counts as lost: what is on record, or what this leader has seen.
+func (n *nodeFacts) lostAtMs() int64 {
+	if f := n.fence.value; f.LostAtMs != 0 && f.Tenure >= n.lastTenure() {
+		return f.LostAtMs
+	}
+	return n.goneMs
+}
+
 // placement is the node as placement takes it.
 func (n *nodeFacts) placement(name units.NodeName) placement.Node {
 	p := placement.Node{
 		Name: name, Record: n.record.value, Problem: n.problem, Standing: n.verdict.Standing, Why: n.verdict.Why,
-		Tenure: n.tenure, Cordon: n.operator.value.Cordon, Drain: n.operator.value.Drain,
+		Alive: n.alive, Tenure: n.tenure, Cordon: n.operator.value.Cordon, Drain: n.operator.value.Drain,
+	}
+	if !n.alive {
+		p.LostAtMs, p.Confirmed = n.lostAtMs(), n.operator.value.ConfirmLost != 0 && n.operator.value.ConfirmLost >= n.lastTenure()
 	}
 	switch {
 	case !n.exists && n.alive:

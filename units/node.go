@@ -70,8 +70,13 @@ type Operator struct {
 	ConfirmLost int64 `json:"confirmLost,omitempty"`
 }
 
-// Fence is the scheduler's word that a node must give up the tenure named: fence/<node>.
+// Fence is the scheduler's word that the tenure named is over, and that a node which still holds it must
+// give it up: fence/<node>.
 type Fence struct {
 	Tenure int64  `json:"tenure"`
 	Reason string `json:"reason,omitempty"`
+	// LostAtMs is the cluster time, in milliseconds since 1970, at which the loss of the tenure was put on
+	// record. What has to wait for so long after a loss counts from there, whoever leads then. 0: the
+	// tenure is to be given up, and has not been yet.
+	LostAtMs int64 `json:"lostAtMs,omitempty"`
 }

@@ -26,10 +26,13 @@ type Sighting struct {
 	Remaining time.Duration
 	// AgentDownFor is how long the leader has seen a guard without a daemon.
 	AgentDownFor time.Duration
-	// Recorded is the tenure whose loss a term has recorded (fence/<node>), 0 if none.
-	Recorded int64
+	// Recorded is the tenure that a term has declared over (fence/<node>), 0 if none, and LostAtMs the
+	// cluster time at which its loss was recorded, 0 if it was only told to give it up.
+	Recorded, LostAtMs int64
 	// Confirmed is the tenure whose loss a person vouches for, 0 if none.
 	Confirmed int64
+	// CopyOf is the node that registered the same key before this one did; "" is none.
+	CopyOf units.NodeName
 }
 
 // Leases are the times that the decision depends on.
@@ -78,6 +81,8 @@ type Verdict struct {
 // word, only on leases:
 //
 //	key exists                                 ready, or its daemon is down
+//	key exists, its tenure was declared over   unknown: its guard is about to give it up
+//	key exists, and its key pair is another's  unknown: nobody can tell which of them is meant
 //	gone, a person confirms it                 lost
 //	gone, an earlier term recorded it          lost
 //	gone while nobody led, first TTL of a term unknown: it may come back
@@ -147,11 +152,15 @@ func (l Leases) verdict(s Sighting, out *Losses) Verdict {
 		}
 	}
 	switch {
+	case s.Alive && s.Recorded != 0 && s.Recorded >= s.Tenure:
+		return say(Unknown, units.ReasonNodeLost, "it was told to give up its tenure, and has not yet")
+	case s.Alive && s.CopyOf != "":
+		return say(Unknown, units.ReasonKeyCopied, "its key is that of %s, which registered before: one is a copy of the other's disk", s.CopyOf)
 	case s.Alive && s.Agent:
 		v.Standing = Ready
 		return v
 	case s.Alive:
-		v.Fence = l.tired(s) && s.Recorded < s.Tenure
+		v.Fence = l.tired(s)
 		if l.AgentLostAfter > 0 {
 			again(l.AgentLostAfter - s.AgentDownFor)
 		}
@@ -160,6 +169,7 @@ func (l Leases) verdict(s Sighting, out *Losses) Verdict {
 		v.Record = s.Recorded < s.Confirmed
 		return say(LostNode, units.ReasonNodeLost, "a person confirmed that it is lost")
 	case s.recorded():
+		v.Record = s.LostAtMs == 0 // it gave its tenure up, or an older version recorded it
 		return say(LostNode, units.ReasonNodeLost, "its lease ended, and its loss is on record")
 	case !s.Seen && l.TermAge < l.TTL && !planted.On(planted.NoGrace): // planted breaks: nodes that are about to claim anew are evicted
 		again(l.TTL - l.TermAge)

@@ -18,6 +18,8 @@ import (
 //	late     alive, with little time left      absent   lost before this term
 //	unasked  alive, not asked                  recorded lost, and on record
 //	daemon   alive, its daemon is down         sure     lost, and confirmed
+//	fenced   alive, told to give up its tenure gave up  lost, having been told so
+//	copy     alive, with the key of another
 func sightings(words ...string) []placement.Sighting {
 	var list []placement.Sighting
 	for i, word := range words {
@@ -37,7 +39,13 @@ func sightings(words ...string) []placement.Sighting {
 		case "absent":
 			s.Alive, s.Agent, s.Seen = false, false, false
 		case "recorded":
-			s.Alive, s.Agent, s.Seen, s.Recorded = false, false, false, 100
+			s.Alive, s.Agent, s.Seen, s.Recorded, s.LostAtMs = false, false, false, 100, 5
+		case "fenced":
+			s.Recorded = 100
+		case "gave up":
+			s.Alive, s.Agent, s.Recorded = false, false, 100
+		case "copy":
+			s.CopyOf = "n00"
 		case "before":
 			s.Alive, s.Agent, s.Recorded = false, false, 99
 		case "sure":
@@ -78,6 +86,9 @@ func TestLost(t *testing.T) {
 		{name: "what a person confirmed is lost at once and counts no more", age: time.Second, nodes: []string{"sure", "sure", "down", "up", "up"}, want: []string{"lost!", "lost!", "lost!", "ready", "ready"}},
 		{name: "a dead daemon under a live guard", age: time.Hour, nodes: []string{"daemon", "up"}, want: []string{"agentDown", "ready"}, again: 5 * time.Minute},
 		{name: "a daemon that was dead for long costs its node the tenure", age: time.Hour, nodes: []string{"tired", "up"}, want: []string{"agentDown+fence", "ready"}},
+		{name: "a node that was told to give up its tenure takes nothing until it has another", age: time.Hour, nodes: []string{"fenced", "up"}, want: []string{"unknown", "ready"}},
+		{name: "when it has given it up that is put on record", age: time.Hour, nodes: []string{"gave up", "up", "up"}, want: []string{"lost!", "ready", "ready"}},
+		{name: "a machine with another's key takes nothing", age: time.Hour, nodes: []string{"up", "copy"}, want: []string{"ready", "unknown"}},
 		{name: "dead daemons everywhere are a fault of ours", age: time.Hour, nodes: []string{"tired", "tired", "up"}, want: []string{"agentDown", "agentDown", "ready"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -109,7 +120,7 @@ func TestLost(t *testing.T) {
 }
 
 func TestLostNeverEvictsMoreThanAThirdThatNobodyVouchesFor(t *testing.T) {
-	words := []string{"up", "late", "unasked", "daemon", "tired", "down", "absent", "recorded", "before", "sure"}
+	words := []string{"up", "late", "unasked", "daemon", "tired", "down", "absent", "recorded", "before", "sure", "fenced", "gave up", "copy"}
 	rapid.Check(t, func(t *rapid.T) {
 		nodes := rapid.SliceOfN(rapid.SampledFrom(words), 1, 12).Draw(t, "nodes")
 		leases := placement.DefaultLeases()

@@ -21,7 +21,13 @@ type Node struct {
 	Standing Standing
 	// Why explains the standing to people; Lost gives it.
 	Why    units.Reason
-	Tenure int64 // create revision of alive/<node>
+	// Alive says that alive/<node> exists. Tenure is its create revision, or the last one known.
+	Alive  bool
+	Tenure int64
+	// LostAtMs is the cluster time since which the node counts as lost or forgotten, and Confirmed says that
+	// a person vouches for that loss.
+	LostAtMs  int64
+	Confirmed bool
 	Cordon bool
 	Drain  bool
 	// Busy are ports that somebody else was found listening on lately. They are avoided.
