@@ -20,6 +20,9 @@ var homes = []home{
 	{"go.etcd.io/etcd/client/pkg/...", []string{"units/registry", "units/registry/embedded"}, []string{"units/registry/..."}},
 	{"go.etcd.io/etcd/api/v3/...", []string{"units/registry", "units/registry/embedded"}, []string{"units/registry/..."}},
 	{"go.etcd.io/etcd/server/v3/...", []string{"units/registry/embedded"}, []string{"units/registry/..."}},
+	// What etcd's server keeps on disk.
+	{"go.etcd.io/etcd/etcdutl/v3/...", []string{"units/registry/embedded"}, nil},
+	{"go.etcd.io/bbolt/...", []string{"units/registry/embedded"}, nil},
 	{"github.com/coreos/go-systemd/...", []string{"node/systemd"}, nil},
 	{"github.com/godbus/dbus/...", []string{"node/systemd"}, nil},
 	{"github.com/cloudflare/cloudflare-go/...", []string{"dns/cloudflare"}, nil},

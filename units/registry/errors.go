@@ -31,6 +31,8 @@ var (
 	ErrStaleView = errors.New("the plan stands on state that is too old; read again")
 	// ErrNoTerm: there is no leadership to commit under.
 	ErrNoTerm = errors.New("not the leader")
+	// ErrSnapshot: what came, or what a file holds, is not the whole of a snapshot.
+	ErrSnapshot = errors.New("the snapshot is damaged")
 	// ErrRegressed: etcd went back in time, or is another cluster.
 	ErrRegressed = errors.New("etcd went back in time")
 )

@@ -55,6 +55,7 @@ type link struct {
 	kv     pb.KVClient
 	lease  pb.LeaseClient
 	watch  pb.WatchClient
+	upkeep pb.MaintenanceClient
 }
 
 // NewEtcd checks the options. It neither connects nor needs etcd to be there.

@@ -86,6 +86,7 @@ func (e *Etcd) dial(ctx context.Context) (*link, error) {
 	conn := c.ActiveConnection()
 	return &link{
 		client: c, kv: pb.NewKVClient(conn), lease: pb.NewLeaseClient(conn), watch: pb.NewWatchClient(conn),
+		upkeep: pb.NewMaintenanceClient(conn),
 	}, nil
 }
 

@@ -14,6 +14,9 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 )
 
+// memberName is what the only member is called.
+const memberName = "nsched"
+
 // Options says where an etcd keeps its data and where it listens.
 type Options struct {
 	// Dir holds the data. It is made when it is missing.
@@ -46,7 +49,7 @@ func (o Options) config() (*embed.Config, error) {
 		o.Listen = []string{"http://127.0.0.1:2379"}
 	}
 	c := embed.NewConfig()
-	c.Name = "nsched"
+	c.Name = memberName
 	c.Dir = o.Dir
 	c.UnsafeNoFsync = o.NoSync
 	c.EnableGRPCGateway = false
