@@ -21,6 +21,8 @@ var (
 	boom  = units.Reason{Code: units.ReasonFetchFailed, Message: "the cache is down"}
 	ready = Closure{Ready: true}
 	known = Spec{Known: true}
+	bound = Spec{Known: true, Bound: true}
+	over1 = units.Reason{Code: units.ReasonTenureOver, Message: "the node began another tenure"}
 )
 
 func TestDecide(t *testing.T) {
@@ -178,6 +180,71 @@ func TestDecide(t *testing.T) {
 			units.StateStopped,
 			[]Kind{Forget},
 		},
+		{
+			"a bound unit is launched like any other",
+			Facts{Desired: units.DesiredRun, Confirmed: true, Assigned: true, Spec: bound, Closure: ready, Service: Service{Phase: Absent}},
+			units.StateStarting,
+			[]Kind{LaunchIt},
+		},
+		{
+			"a bound unit is not launched out of touch, however long the node has been in it before",
+			Facts{Desired: units.DesiredRun, Assigned: true, Spec: bound, Closure: ready, Service: Service{Phase: Absent}},
+			units.StateAssigned, nil,
+		},
+		{
+			"a bound unit that was launched before the machine started again is over",
+			Facts{Desired: units.DesiredRun, Assigned: true, Spec: bound, Closure: ready, Launch: Launch{Before: true}, Service: Service{Phase: Absent}},
+			units.StateFailed,
+			[]Kind{End},
+		},
+		{
+			"a bound unit that went away is not launched again",
+			Facts{Desired: units.DesiredRun, Confirmed: true, Assigned: true, Spec: bound, Closure: ready, Launch: Launch{Asked: true, Begun: true}, Service: Service{Phase: Absent}},
+			units.StateFailed,
+			[]Kind{End},
+		},
+		{
+			"a bound unit whose start did not come about is launched again",
+			Facts{Desired: units.DesiredRun, Confirmed: true, Assigned: true, Spec: bound, Closure: ready, Launch: Launch{Asked: true}, Service: Service{Phase: Absent}},
+			units.StateStarting,
+			[]Kind{LaunchIt},
+		},
+		{
+			"a bound unit whose tenure is over is stopped at once",
+			Facts{Desired: units.DesiredRun, Confirmed: true, Assigned: true, Spec: bound, Over: over1, Published: true, Service: Service{Phase: Running}},
+			units.StateStopping,
+			[]Kind{Withdraw, Stop},
+		},
+		{
+			"also when the registry does not know it any more",
+			Facts{Desired: units.DesiredRun, Confirmed: true, Spec: bound, Over: over1, Service: Service{Phase: Running}},
+			units.StateStopping,
+			[]Kind{Stop},
+		},
+		{
+			"a bound unit whose tenure was over before it started ends",
+			Facts{Desired: units.DesiredRun, Confirmed: true, Assigned: true, Spec: bound, Over: over1, Service: Service{Phase: Absent}},
+			units.StateFailed,
+			[]Kind{End},
+		},
+		{
+			"on a machine that shuts down a bound unit is over once it is down",
+			Facts{Desired: units.DesiredRun, Confirmed: true, Assigned: true, Spec: bound, GoingDown: true, Launch: Launch{Asked: true, Begun: true}, Service: Service{Phase: Absent}},
+			units.StateStopped,
+			[]Kind{End},
+		},
+		{
+			"another unit is not running, and its attempt goes on after the boot",
+			Facts{Desired: units.DesiredRun, Confirmed: true, Assigned: true, Spec: known, Closure: ready, GoingDown: true, Published: true, Launch: Launch{Asked: true, Begun: true}, Service: Service{Phase: Ended, Result: units.ResultTimeout}},
+			units.StateStarting,
+			[]Kind{Withdraw},
+		},
+		{
+			"what runs on a machine that shuts down is left to systemd",
+			Facts{Desired: units.DesiredRun, Confirmed: true, Assigned: true, Spec: bound, GoingDown: true, Published: true, Service: Service{Phase: Running}},
+			units.StateRunning,
+			[]Kind{Withdraw},
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -209,7 +276,7 @@ func anyFacts(t *rapid.T) Facts {
 		Desired:   rapid.SampledFrom([]units.Desired{"", units.DesiredStage, units.DesiredRun, units.DesiredStop, "bogus"}).Draw(t, "desired"),
 		Confirmed: rapid.Bool().Draw(t, "confirmed"), Assigned: rapid.Bool().Draw(t, "assigned"),
 		Spec: Spec{
-			Known: rapid.Bool().Draw(t, "known"), Checks: rapid.Bool().Draw(t, "checks"),
+			Known: rapid.Bool().Draw(t, "known"), Checks: rapid.Bool().Draw(t, "checks"), Bound: rapid.Bool().Draw(t, "bound"),
 			DrainDelay: time.Duration(rapid.IntRange(0, 5).Draw(t, "drain")) * time.Second,
 		},
 		Closure: Closure{
@@ -220,13 +287,20 @@ func anyFacts(t *rapid.T) Facts {
 			Phase:  rapid.SampledFrom([]Phase{Unknown, Absent, Starting, Running, Stopping, Ended}).Draw(t, "phase"),
 			Result: rapid.SampledFrom([]units.Result{units.ResultSuccess, units.ResultExitCode, units.ResultOOMKill}).Draw(t, "result"),
 		},
-		Launch:    Launch{Asked: rapid.Bool().Draw(t, "asked"), Permanent: rapid.Bool().Draw(t, "launchPermanent")},
+		Launch: Launch{
+			Asked: rapid.Bool().Draw(t, "asked"), Permanent: rapid.Bool().Draw(t, "launchPermanent"),
+			Begun: rapid.Bool().Draw(t, "begun"), Before: rapid.Bool().Draw(t, "before"),
+		},
+		GoingDown: rapid.Bool().Draw(t, "goingDown"),
 		EndStored: rapid.Bool().Draw(t, "endStored"),
 		Health:    rapid.SampledFrom([]units.Health{units.HealthNone, units.HealthPassing, units.HealthFailing}).Draw(t, "health"),
 		Published: rapid.Bool().Draw(t, "published"),
 	}
 	if rapid.Bool().Draw(t, "held") {
 		f.Hold = units.Reason{Code: units.ReasonOffline}
+	}
+	if f.Spec.Bound && rapid.Bool().Draw(t, "over") {
+		f.Over = over1
 	}
 	if rapid.Bool().Draw(t, "refused") {
 		f.Spec.Refused = units.Reason{Code: units.ReasonInvalidApp}
@@ -242,8 +316,20 @@ func TestTheLawsHoldWhateverTheFacts(t *testing.T) {
 		f := anyFacts(t)
 		v := Decide(f)
 		do := kinds(v)
-		if do[Stop] && f.Desired != units.DesiredStop && f.Ended == nil {
+		if do[Stop] && f.Desired != units.DesiredStop && f.Ended == nil && f.Over.IsZero() {
 			t.Fatalf("stops %+v though nobody said so", f)
+		}
+		if do[LaunchIt] && f.GoingDown {
+			t.Fatalf("launches on a machine that shuts down: %+v", f)
+		}
+		if do[LaunchIt] && f.Spec.Bound && (!f.Confirmed || f.Launch.Begun || f.Launch.Before || !f.Over.IsZero()) {
+			t.Fatalf("launches a bound unit twice, out of touch or after its tenure: %+v", f)
+		}
+		if !f.Over.IsZero() && f.Ended == nil && (f.Service.Phase == Running || f.Service.Phase == Starting) && !do[Stop] {
+			t.Fatalf("lets a unit run on whose tenure is over: %+v", f)
+		}
+		if f.Service.Up() && do[End] {
+			t.Fatalf("says of what may run that it has ended: %+v", f)
 		}
 		if do[LaunchIt] && (!f.Closure.Ready || f.Ended != nil || f.Desired != units.DesiredRun || !f.Hold.IsZero() || f.Service.Phase != Absent) {
 			t.Fatalf("launches %+v", f)
@@ -300,6 +386,7 @@ func TestActingOnTheVerdictsEndsWhereItShould(t *testing.T) {
 		f := anyFacts(t)
 		f.Confirmed, f.Assigned, f.Spec.Refused, f.Hold = true, true, units.Reason{}, units.Reason{}
 		f.Closure.Permanent, f.Launch.Permanent, f.Health = false, false, units.HealthPassing
+		f.Over, f.GoingDown = units.Reason{}, false
 		f.Desired = rapid.SampledFrom([]units.Desired{units.DesiredRun, units.DesiredStop}).Draw(t, "goal")
 		if f.Service.Phase == Unknown {
 			f.Service.Phase = Absent
@@ -338,7 +425,7 @@ func act(f *Facts, a Action) {
 	case Fetch:
 		f.Closure = Closure{Ready: true}
 	case LaunchIt:
-		f.Service, f.Launch.Asked = Service{Phase: Starting}, true
+		f.Service, f.Launch.Asked, f.Launch.Begun = Service{Phase: Starting}, true, true
 	case Publish:
 		f.Published, f.Offered = true, true
 	case Withdraw:

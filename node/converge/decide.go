@@ -31,8 +31,12 @@ func Decide(f Facts) Verdict {
 		return over(f, v)
 	case f.Desired == units.DesiredStop:
 		return stop(f, v)
+	case !f.Over.IsZero():
+		return fenced(f, v)
 	case f.Confirmed && !f.Assigned, f.Desired.Rank() == 0:
 		return unknown(f, v)
+	case f.GoingDown:
+		return goingDown(f, v)
 	}
 	return run(f, v)
 }

@@ -10,7 +10,12 @@
 //
 // Invariants, each a law in the tests:
 //
-//   - A running unit is stopped only by desired "stop", or when its end has been recorded already.
+//   - A running unit is stopped only by desired "stop", when its end has been recorded already, or when it
+//     is bound to a tenure that is known to be over.
+//   - A unit that is bound to a tenure is started at most once, never out of touch and never again after
+//     the machine was started again.
+//   - Nothing that may still run is said to have ended.
+//   - On a machine that shuts down nothing is launched, and only what is bound ends.
 //   - Nothing is launched before its closure is there and rooted.
 //   - An attempt that has ended never starts again.
 //   - What systemd has not been asked about since the last action is not acted on.

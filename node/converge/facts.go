@@ -20,6 +20,11 @@ type Facts struct {
 	Confirmed, Assigned bool
 	// Hold is set when nothing may be started now, and why.
 	Hold units.Reason
+	// Over is why a unit that is bound to a tenure may not run any more: the tenure is known to be over. It
+	// is zero while that is not known, and for a unit that is not bound.
+	Over units.Reason
+	// GoingDown says that the machine is shutting down: systemd stops everything on its own.
+	GoingDown bool
 
 	Spec    Spec
 	Closure Closure
@@ -44,6 +49,7 @@ type Spec struct {
 	// Refused is why the document cannot run here, for good.
 	Refused    units.Reason
 	Checks     bool // it has health checks
+	Bound      bool // it may run only in the tenure that it was assigned in
 	DrainDelay time.Duration
 }
 
@@ -58,8 +64,10 @@ type Closure struct {
 
 // Launch is what came of asking systemd to start the unit.
 type Launch struct {
-	// Asked says that a start was asked for in this boot.
-	Asked     bool
+	// Asked says that a start was asked for in this boot, Before that one was in an earlier boot alone.
+	Asked, Before bool
+	// Begun says that it may have run in this boot: systemd took a start, or nobody knows whether it did.
+	Begun     bool
 	Failure   units.Reason
 	Permanent bool
 	RetryAt   time.Duration

@@ -69,6 +69,8 @@ func prepare(f Facts, v Verdict) Verdict {
 	case !f.Spec.Known:
 		v.Reason = f.Hold
 		return v.with(Read, "the generation is not known yet")
+	case f.Spec.Bound && f.Service.Phase == Absent && (f.Launch.Begun || f.Launch.Before):
+		return v.ending(boundEnding(f), "it was started once, which is as often as a bound unit is")
 	case !f.Spec.Refused.IsZero():
 		return v.ending(Ending{State: units.StateFailed, Result: units.ResultNotStarted, Reason: f.Spec.Refused}, "it may not run here")
 	case !f.Closure.Ready:
@@ -77,6 +79,9 @@ func prepare(f Facts, v Verdict) Verdict {
 		return v
 	case !f.Hold.IsZero():
 		v.Reason = f.Hold
+		return v
+	case f.Spec.Bound && !f.Confirmed:
+		v.Reason = units.Reason{Code: units.ReasonOffline, Message: "it is bound to this node's place in the cluster, and so never starts out of touch"}
 		return v
 	}
 	v.State = units.StateStarting
