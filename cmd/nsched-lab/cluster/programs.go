@@ -22,6 +22,7 @@ const (
 	nschedProgram   = "nsched"
 	shimProgram     = "nsched-exec"
 	etcdProgram     = "parts/etcd"
+	etcdctlProgram  = "parts/etcdctl"
 	coreDNSProgram  = "parts/coredns"
 	helloProgram    = "lab/hello"
 	assembleProgram = "lab/assemble"
@@ -52,8 +53,10 @@ func Build(ctx context.Context, root string) (Programs, error) {
 		return Programs{}, err
 	}
 	parts := filepath.Join(root, "cmd/nsched-lab/parts")
-	if err := p.compile(ctx, filepath.Join(parts, "etcd"), "go.etcd.io/etcd/server/v3", etcdProgram); err != nil {
-		return Programs{}, err
+	for name, pkg := range map[string]string{etcdProgram: "go.etcd.io/etcd/server/v3", etcdctlProgram: "go.etcd.io/etcd/etcdctl/v3"} {
+		if err := p.compile(ctx, filepath.Join(parts, "etcd"), pkg, name); err != nil {
+			return Programs{}, err
+		}
 	}
 	return p, p.compile(ctx, filepath.Join(parts, "coredns"), ".", coreDNSProgram)
 }
