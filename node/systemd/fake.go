@@ -63,6 +63,7 @@ type Fake struct {
 	down   map[string]bool // units of the machine that others are bound to and that do not run
 
 	saturated bool
+	hanging   bool
 	deferred  []func() // calls that PID 1 has not come to
 
 	live    []units.UnitID
@@ -184,7 +185,7 @@ func (f *Fake) Die(id units.UnitID, p Program) {
 func (f *Fake) Reboot() {
 	f.mu.Lock()
 	defer f.unlock()
-	f.saturated, f.deferred = false, nil
+	f.saturated, f.hanging, f.deferred = false, false, nil
 	clear(f.bound)
 	clear(f.down)
 	for _, u := range slices.Clone(f.order) {
@@ -237,7 +238,6 @@ func (f *Fake) remove(u *fakeUnit) {
 		at := f.place(u)
 		f.order = slices.Delete(f.order, at, at+1)
 		delete(f.units, u.service.Unit)
-		delete(f.bound, u.service.Unit)
 	}
 }
 
@@ -269,7 +269,7 @@ func (f *Fake) call(call string, id units.UnitID, do func() error) error {
 	}
 	var err error
 	switch {
-	case f.saturated:
+	case f.saturated || f.hanging:
 		if call != "list" && fault != FaultBefore {
 			f.deferred = append(f.deferred, func() { _ = do() })
 		}

@@ -154,6 +154,14 @@ func bound(u units.UnitID) systemd.Service {
 	return s
 }
 
+func empty(t *testing.T, w *fakeWorld, name string) bool {
+	is, err := w.Bounds().Empty(t.Context(), id(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return is
+}
+
 func TestWhatIsBoundStopsWithWhatItIsBoundTo(t *testing.T) {
 	w := newFakeWorld()
 	start(t, w, bound(id("bound")))
@@ -164,32 +172,38 @@ func TestWhatIsBoundStopsWithWhatItIsBoundTo(t *testing.T) {
 		t.Errorf("live: %v", w.Live())
 	}
 	start(t, w, bound(id("early")))
-	if !w.Empty(id("early")) || find(t, w, id("early")) != nil {
+	if !empty(t, w, "early") || find(t, w, id("early")) != nil {
 		t.Error("a unit runs without what it is bound to")
 	}
 	w.SetUnit("nsched-guard.service", true)
 	start(t, w, bound(id("early")))
-	if w.Empty(id("early")) {
+	if empty(t, w, "early") {
 		t.Error("a unit does not run with what it is bound to")
 	}
 }
 
-func TestANoteIsThereFromTheStartToTheEnd(t *testing.T) {
+func TestANoteIsThereFromTheStartUntilItIsForgotten(t *testing.T) {
 	w := newFakeWorld()
 	w.FailNotes(true)
-	if err := w.Start(t.Context(), bound(id("bound"))); err == nil || !w.Empty(id("bound")) {
+	if err := w.Start(t.Context(), bound(id("bound"))); err == nil || !empty(t, w, "bound") {
 		t.Errorf("started without a note: %v", err)
 	}
 	w.FailNotes(false)
 	start(t, w, bound(id("bound")))
-	if list, _ := w.Bound(t.Context()); len(list) != 1 || list[0].Tenure != 7 {
+	if list, _ := w.Bounds().List(); len(list) != 1 || list[0].Tenure != 7 {
 		t.Errorf("noted: %+v", list)
 	}
 	if err := w.Stop(t.Context(), id("bound")); err != nil {
 		t.Fatal(err)
 	}
 	w.pass(time.Second)
-	if list, _ := w.Bound(t.Context()); len(list) != 0 {
+	if list, _ := w.Bounds().List(); len(list) != 1 {
+		t.Errorf("noted once it ended: %+v", list)
+	}
+	if err := w.Bounds().Forget(id("bound")); err != nil {
+		t.Fatal(err)
+	}
+	if list, _ := w.Bounds().List(); len(list) != 0 {
 		t.Errorf("noted: %+v", list)
 	}
 }
@@ -208,8 +222,7 @@ func TestWhilePID1IsBusyOnlyProcessesGoOn(t *testing.T) {
 	if want := []units.UnitID{id("killed"), id("stopped")}; !cmp.Equal(want, w.Live()) {
 		t.Errorf("live: %v, want %v", w.Live(), want)
 	}
-	w.KillGroup(id("killed"))
-	if !w.Empty(id("killed")) {
+	if err := w.Bounds().Kill(t.Context(), id("killed")); err != nil || !empty(t, w, "killed") {
 		t.Error("a process outlived SIGKILL")
 	}
 	w.Saturate(false)
@@ -228,4 +241,20 @@ func TestAShimThatIsRefusedNeverBecomesTheApp(t *testing.T) {
 	}
 	w.pass(2 * time.Second)
 	awaitState(t, w, id("refused"), units.StateFailed)
+}
+
+func TestACallThatHangsHasItsEffectInTheEnd(t *testing.T) {
+	w := newFakeWorld()
+	w.Hang(true)
+	if err := w.Start(t.Context(), plainService(id("late"))); !errors.Is(err, systemd.ErrUnavailable) {
+		t.Errorf("start said %v", err)
+	}
+	w.pass(time.Minute)
+	if live := w.Live(); len(live) != 0 {
+		t.Errorf("live: %v", live)
+	}
+	w.Hang(false)
+	if live := w.Live(); len(live) != 1 {
+		t.Errorf("live: %v", live)
+	}
 }

@@ -30,34 +30,49 @@ func (f *Fake) note(s Service) error {
 	return nil
 }
 
-// Bound lists every unit that is noted as bound, in order.
-func (f *Fake) Bound(context.Context) ([]units.Bound, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	list := make([]units.Bound, 0, len(f.bound))
-	for _, b := range f.bound { // order-free: it is sorted
-		list = append(list, b)
+// FakeBounds is the Bounds of a Fake. A reboot removes every note.
+type FakeBounds struct{ f *Fake }
+
+// Bounds are the notes of the fake's units, and their control groups.
+func (f *Fake) Bounds() FakeBounds { return FakeBounds{f} }
+
+// List is Bounds.List.
+func (b FakeBounds) List() ([]units.Bound, error) {
+	b.f.mu.Lock()
+	defer b.f.mu.Unlock()
+	list := make([]units.Bound, 0, len(b.f.bound))
+	for _, u := range b.f.bound { // order-free: it is sorted
+		list = append(list, u)
 	}
 	slices.SortFunc(list, func(a, b units.Bound) int { return a.Unit.Compare(b.Unit) })
 	return list, nil
 }
 
-// KillGroup is Bounds.Kill: every process of the unit ends, and PID 1 is not asked.
-func (f *Fake) KillGroup(id units.UnitID) {
-	f.mu.Lock()
-	defer f.unlock()
-	f.tick()
-	if u := f.units[id]; u != nil && u.alive {
-		u.exit(Program{Signal: syscall.SIGKILL})
-	}
+// Forget is Bounds.Forget.
+func (b FakeBounds) Forget(id units.UnitID) error {
+	b.f.mu.Lock()
+	defer b.f.mu.Unlock()
+	delete(b.f.bound, id)
+	return nil
 }
 
 // Empty is Bounds.Empty.
-func (f *Fake) Empty(id units.UnitID) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	u := f.units[id]
-	return u == nil || !u.alive
+func (b FakeBounds) Empty(_ context.Context, id units.UnitID) (bool, error) {
+	b.f.mu.Lock()
+	defer b.f.mu.Unlock()
+	u := b.f.units[id]
+	return u == nil || !u.alive, nil
+}
+
+// Kill is Bounds.Kill: every process of the unit ends, and PID 1 is not asked.
+func (b FakeBounds) Kill(_ context.Context, id units.UnitID) error {
+	b.f.mu.Lock()
+	defer b.f.unlock()
+	b.f.tick()
+	if u := b.f.units[id]; u != nil && u.alive {
+		u.exit(Program{Signal: syscall.SIGKILL})
+	}
+	return nil
 }
 
 // SetUnit says whether a unit of the machine, such as the guard's, is active. What is bound to it is
@@ -96,8 +111,6 @@ func (f *Fake) Saturate(busy bool) {
 	if f.saturated = busy; busy {
 		return
 	}
-	deferred := f.deferred
-	f.deferred = nil
 	for _, u := range slices.Clone(f.order) {
 		if u.unseen != nil {
 			p := *u.unseen
@@ -105,6 +118,25 @@ func (f *Fake) Saturate(busy bool) {
 			u.ended(p)
 		}
 	}
+	f.catchUp()
+}
+
+// Hang makes calls hang, or lets them through. PID 1 itself goes on. What is asked meanwhile has no answer
+// and is done in the end.
+func (f *Fake) Hang(hang bool) {
+	f.mu.Lock()
+	defer f.unlock()
+	f.tick()
+	f.hanging = hang
+	f.catchUp()
+}
+
+func (f *Fake) catchUp() {
+	if f.saturated || f.hanging {
+		return
+	}
+	deferred := f.deferred
+	f.deferred = nil
 	for _, do := range deferred {
 		do()
 	}
@@ -133,14 +165,6 @@ func (f *Fake) Version() int {
 	return f.version
 }
 
-// BoundOf returns what is noted of a unit.
-func (f *Fake) BoundOf(id units.UnitID) (units.Bound, bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	b, ok := f.bound[id]
-	return b, ok
-}
-
 func (f *Fake) changedLive() {
 	f.live = nil
 	f.version++
@@ -151,4 +175,3 @@ func (f *Fake) tick() {
 		f.now = max(f.now, f.clock())
 	}
 }
-
