@@ -8,6 +8,7 @@ import (
 
 	"github.com/nsched/nsched/node"
 	"github.com/nsched/nsched/node/guard"
+	"github.com/nsched/nsched/node/systemd"
 	"github.com/nsched/nsched/units"
 	"github.com/nsched/nsched/units/loop"
 )
@@ -15,6 +16,7 @@ import (
 // Files below paths.runtime.
 func guardSocket(c config) string { return filepath.Join(c.text("paths.runtime"), "guard.sock") }
 func guardMemory(c config) string { return filepath.Join(c.text("paths.runtime"), "guard.json") }
+func guardWord(c config) string   { return filepath.Join(c.text("paths.runtime"), "guard.word") }
 
 func (s *session) guardCommand() *cobra.Command {
 	var file, upgrade string
@@ -64,11 +66,16 @@ func (s *session) runGuard(ctx context.Context, c config) error {
 	defer func() { _ = kv.Close() }()
 	name := units.NodeName(c.text("node.name"))
 	log.Info().Str("node", string(name)).Str("version", version).Msg("guard started")
+	manager := systemd.New(systemd.Options{Log: log, Bounds: boundNotes(c)})
+	defer manager.Close()
+	ping, pingEvery := watchdog(log)
 	return guard.Process{
 		Options: guard.Options{
 			Node: name, Key: key, BootID: boot, Keys: keys, KV: kv,
-			Keeper: guard.File(guardMemory(c)), Logger: log,
+			Keeper: guard.File(guardMemory(c)), Machine: boundUnits{boundNotes(c), manager},
+			Teller: guard.NewWordFile(guardWord(c)), Logger: log,
 		},
 		Socket: guardSocket(c), Version: version, Ready: notifyReady, Clock: loop.Now,
+		Ping: ping, PingEvery: pingEvery, GoingDown: manager.GoingDown,
 	}.Run(ctx)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/loop"
 	"github.com/nsched/nsched/units/registry"
 )
 
@@ -26,25 +27,39 @@ func (s fenceSink) Apply(b registry.Batch) {
 	}
 }
 
-// watchFence opens the view of fence/<node>.
-func (g *Guard) watchFence() error {
-	v, err := registry.NewView(registry.ViewOptions{
+// watch opens the views of fence/<node> and of the guard's own place. They are two, so that the fence waits for
+// no other stream.
+func (g *Guard) watch() error {
+	fence, err := registry.NewView(registry.ViewOptions{
 		KV: g.o.KV, Exec: g.o.Executor, Mail: g.o.Mail, Sink: fenceSink{g}, Log: g.o.Logger,
 		Keys: []string{g.o.Keys.Fence(g.o.Node)},
 	})
 	if err != nil {
 		return fmt.Errorf("watch the node's fence: %w", err)
 	}
-	g.fence = v
+	place, err := registry.NewView(registry.ViewOptions{
+		KV: g.o.KV, Exec: g.o.Executor, Mail: g.o.Mail, Sink: placeSink{g}, Log: g.o.Logger,
+		Keys: []string{g.o.Keys.Alive(g.o.Node), g.o.Keys.Cluster()},
+	})
+	if err != nil {
+		return fmt.Errorf("watch the node's place: %w", err)
+	}
+	g.fence, g.place = fence, place
 	return nil
 }
 
-// fenced reports whether the scheduler wants the present tenure given up. Tenures only rise, so a fence
-// for an earlier one says nothing.
-func (g *Guard) fenced(ctx context.Context, now units.Instant) (bool, units.Instant, error) {
-	next, err := g.fence.Step(ctx, now)
-	return g.phase == PhaseHolding && g.tenure != 0 && g.asked == g.tenure, next, err
+// look steps the views.
+func (g *Guard) look(ctx context.Context, now units.Instant) (units.Instant, error) {
+	fence, err := g.fence.Step(ctx, now)
+	if err != nil {
+		return units.Instant{}, err
+	}
+	place, err := g.place.Step(ctx, now)
+	return loop.Earliest(fence, place), err
 }
 
-// Close ends the guard's watch.
-func (g *Guard) Close() { g.fence.Close() }
+// Close ends the guard's watches.
+func (g *Guard) Close() {
+	g.fence.Close()
+	g.place.Close()
+}

@@ -7,24 +7,21 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 )
 
 // listenFD names the environment variable by which a guard hands its listening socket to the process
 // it becomes, so that no client is ever refused in an upgrade.
 const listenFD = "NSCHED_GUARD_LISTEN_FD"
 
-// Listen takes over the socket that a predecessor handed on, or makes it anew. Everybody on the
-// machine may ask: a unit's shim runs as a user of its own.
+// Listen takes over the socket that a predecessor handed on, or makes it anew: the caller holds the lock, so
+// what lies there is a dead guard's. Everybody on the machine may ask: a unit's shim runs as a user of its
+// own.
 func Listen(path string) (*net.UnixListener, error) {
-	if text, ok := os.LookupEnv(listenFD); ok {
-		if err := os.Unsetenv(listenFD); err != nil {
-			return nil, fmt.Errorf("take over the guard's socket: %w", err)
-		}
-		fd, err := strconv.Atoi(text)
-		if err != nil {
-			return nil, fmt.Errorf("take over the guard's socket: %s=%q is not a number", listenFD, text)
-		}
+	inherited, fd, err := handedOn(listenFD)
+	if err != nil {
+		return nil, fmt.Errorf("take over the guard's socket: %w", err)
+	}
+	if inherited {
 		f := os.NewFile(uintptr(fd), path)
 		defer func() { _ = f.Close() }()
 		l, err := net.FileListener(f)

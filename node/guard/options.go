@@ -13,13 +13,13 @@ import (
 // The times that the promise about singletons is made of. A lease lasts TTL; what is bound to the
 // tenure must be dead by then, so FenceAfter plus the longest stop time stays below it.
 const (
-	DefaultTTL       = 15 * time.Second
-	KeepaliveEvery   = 2 * time.Second
-	FenceAfter       = 6 * time.Second
-	retryEvery       = 2 * time.Second
-	refusedEvery     = 30 * time.Second
-	maxRenewals      = 4 // in flight at once, so that a hung one does not hold up the next
-	releaseRetryTime = time.Second
+	DefaultTTL     = 15 * time.Second
+	KeepaliveEvery = 2 * time.Second
+	FenceAfter     = 6 * time.Second
+	retryEvery     = 2 * time.Second
+	refusedEvery   = 30 * time.Second
+	maxRenewals    = 4 // in flight at once, so that a hung one does not hold up the next
+	revokeAgain    = time.Second
 )
 
 // Keeper keeps the guard's memory over a crash and an execve, not over a reboot.
@@ -35,6 +35,10 @@ type Memory struct {
 	BootID string           `json:"bootId"`
 	Lease  registry.LeaseID `json:"lease"`
 	Tenure int64            `json:"tenure"`
+	// Cluster is the one that the tenure was begun in; without an id there was none yet.
+	Cluster units.Cluster `json:"cluster,omitzero"`
+	// Releasing says that the tenure was being given up. It is never fresh again.
+	Releasing bool `json:"releasing,omitempty"`
 	// AckedBoot is the boot time at which the latest acknowledged renewal was sent.
 	AckedBoot time.Duration `json:"ackedBootNs"`
 }

@@ -33,7 +33,7 @@ func (g *Guard) keepalive(sent time.Duration) {
 		ctx, cancel := context.WithTimeout(ctx, KeepaliveEvery)
 		defer cancel()
 		return g.o.KV.KeepAlive(ctx, lease)
-	}, func(_ units.Instant, _ registry.Lease, err error) {
+	}, func(now units.Instant, _ registry.Lease, err error) {
 		g.renewals--
 		switch {
 		case lease != g.lease:
@@ -41,14 +41,14 @@ func (g *Guard) keepalive(sent time.Duration) {
 		case errors.Is(err, registry.ErrLeaseNotFound):
 			g.o.Logger.Warn().Int64("tenure", g.tenure).Msg("guard's lease ended")
 			g.lease = 0
-			if g.phase == PhaseHolding {
-				g.enter(PhaseReleasing, units.Reason{Code: reasonExpired, Message: "the lease ended: etcd heard nothing from this node for its whole length"})
-			}
+			g.giveUp(now, units.Reason{Code: reasonExpired, Message: "the lease ended: etcd heard nothing from this node for its whole length"})
 		case err != nil:
 			g.reason = units.Reason{Code: reasonEtcd, Message: err.Error()}
 		default:
 			g.acked = max(g.acked, sent)
-			g.reason = units.Reason{}
+			if g.phase == PhaseHolding {
+				g.reason = units.Reason{}
+			}
 		}
 	})
 }

@@ -48,6 +48,8 @@ const (
 	// maxClients bounds the conversations held at once; further ones wait in the listen queue.
 	maxClients = 256
 	maxLine    = 64 << 10
+	// acceptAgain is the pause after a client could not be accepted.
+	acceptAgain = 100 * time.Millisecond
 )
 
 // The deadlines of a listener: none, and one that has passed.
@@ -69,7 +71,8 @@ type Server struct {
 	Logger  zerolog.Logger
 }
 
-// Serve answers until ctx ends or the listener fails.
+// Serve answers until ctx ends or the listener is closed. A guard that runs out of descriptors answers again when
+// it has some: ending it would end its singletons.
 func (s *Server) Serve(ctx context.Context, l *net.UnixListener) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxClients + 2)
@@ -85,7 +88,17 @@ func (s *Server) Serve(ctx context.Context, l *net.UnixListener) error {
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
-				return fmt.Errorf("accept on the guard's socket: %w", err)
+				if errors.Is(err, net.ErrClosed) {
+					return fmt.Errorf("accept on the guard's socket: %w", err)
+				}
+				s.Logger.Error().Err(err).Msg("guard's socket could not accept a client; it tries again")
+				pause := time.NewTimer(acceptAgain)
+				select {
+				case <-ctx.Done():
+					pause.Stop()
+				case <-pause.C:
+				}
+				continue
 			}
 			group.Go(func() error {
 				s.serve(ctx, conn)

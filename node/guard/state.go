@@ -19,6 +19,7 @@ const (
 	PhaseHolding   Phase = "holding"
 	PhaseReleasing Phase = "releasing"
 	PhaseRefused   Phase = "refused"
+	PhaseEnded     Phase = "ended" // the machine goes down; see Guard.End
 )
 
 // State is what a guard tells of itself. It is a value and stays true when the guard is stopped:

@@ -10,39 +10,37 @@ import (
 	"github.com/nsched/nsched/units/registry"
 )
 
-// load takes up what a predecessor in this boot left behind. It runs once, before the first request.
-func (g *Guard) load() {
-	if g.loaded {
-		return
-	}
-	g.loaded = true
-	m, err := g.o.Keeper.Load()
-	if err != nil {
-		g.o.Logger.Warn().Err(err).Msg("guard's memory was unreadable; a new tenure begins when the old lease has ended")
-		return
-	}
-	if m.BootID != g.o.BootID || m.Lease == 0 || m.Tenure == 0 {
-		return
-	}
-	g.lease, g.tenure, g.acked = m.Lease, m.Tenure, m.AckedBoot
-	g.enter(PhaseHolding, units.Reason{})
+// probed is what a claim goes by. The claim finds all of it unchanged.
+type probed struct {
+	node    int64 // mod revision of the registration; 0 when absent
+	cluster units.Cluster
+	at      int64 // mod revision of the cluster's key; 0 when absent
 }
 
-func (g *Guard) save() {
-	err := g.o.Keeper.Save(Memory{BootID: g.o.BootID, Lease: g.lease, Tenure: g.tenure, AckedBoot: g.acked})
-	if err != nil {
-		g.o.Logger.Error().Err(err).Msg("guard's memory was not saved; a crash now costs the tenure")
+// readCluster takes up which cluster this is. One whose key is not there has not met its first scheduler; one
+// whose key cannot be read is met when it can.
+func (g *Guard) readCluster(kvs []registry.KeyValue) {
+	if len(kvs) == 0 {
+		return
 	}
+	g.probed.at = kvs[0].ModRevision
+	c, _, err := registry.Decode[units.Cluster](kvs[0].Key, kvs[0].Value)
+	if err != nil {
+		g.o.Logger.Warn().Err(err).Msg("the cluster's key could not be read and says nothing")
+		return
+	}
+	g.probed.cluster = c
 }
 
-// probe reads the registration and who is alive under this name, at one revision.
+// probe reads the registration, who is alive under this name, and which cluster this is, at one revision.
 func (g *Guard) probe() {
 	g.phase, g.busy = PhaseProbing, true
-	nodeKey, aliveKey := g.o.Keys.Node(g.o.Node), g.o.Keys.Alive(g.o.Node)
+	nodeKey, aliveKey, clusterKey := g.o.Keys.Node(g.o.Node), g.o.Keys.Alive(g.o.Node), g.o.Keys.Cluster()
 	loop.Go(g.o.Executor, "probe", nodeKey, func(ctx context.Context) (registry.TxnResult, error) {
 		return g.o.KV.Txn(ctx, registry.Txn{Then: []registry.Op{
 			{Kind: registry.OpRange, Key: nodeKey},
 			{Kind: registry.OpRange, Key: aliveKey},
+			{Kind: registry.OpRange, Key: clusterKey},
 		}})
 	}, func(now units.Instant, r registry.TxnResult, err error) {
 		g.busy = false
@@ -50,11 +48,13 @@ func (g *Guard) probe() {
 			g.again(now, retryEvery, err)
 			return
 		}
+		g.probed = probed{}
 		if why := g.refusal(r.Results[0].Range.KVs); why != "" {
 			g.enter(PhaseRefused, units.Reason{Code: reasonPinned, Message: why})
 			g.again(now, refusedEvery, nil)
 			return
 		}
+		g.readCluster(r.Results[2].Range.KVs)
 		if len(r.Results[1].Range.KVs) > 0 {
 			g.reason = units.Reason{Code: reasonClaimed, Message: fmt.Sprintf("%s is held by an earlier life of this node or by a twin; waiting for its lease to end", aliveKey)}
 			g.again(now, retryEvery, nil)
@@ -68,11 +68,10 @@ func (g *Guard) probe() {
 // remembers that registration's revision. A registration that cannot be decoded is somebody's: it is
 // not taken over.
 func (g *Guard) refusal(kvs []registry.KeyValue) string {
-	g.pinned = 0
 	if len(kvs) == 0 {
 		return ""
 	}
-	g.pinned = kvs[0].ModRevision
+	g.probed.node = kvs[0].ModRevision
 	reg, _, err := registry.Decode[units.Node](kvs[0].Key, kvs[0].Value)
 	switch {
 	case err != nil:
@@ -113,7 +112,8 @@ func (g *Guard) claim(now units.Instant) {
 		return g.o.KV.Txn(ctx, registry.Txn{
 			If: []registry.Compare{
 				{Key: key, Target: registry.CreateRevision},
-				{Key: g.o.Keys.Node(g.o.Node), Target: registry.ModRevision, Number: g.pinned},
+				{Key: g.o.Keys.Node(g.o.Node), Target: registry.ModRevision, Number: g.probed.node},
+				{Key: g.o.Keys.Cluster(), Target: registry.ModRevision, Number: g.probed.at},
 			},
 			Then: []registry.Op{{Kind: registry.OpPut, Key: key, Value: value, Lease: lease}},
 			Else: []registry.Op{{Kind: registry.OpRange, Key: key}},
@@ -142,36 +142,9 @@ func (g *Guard) claim(now units.Instant) {
 // hold begins a tenure. The first acknowledged renewal makes it fresh: the claim itself renews
 // nothing.
 func (g *Guard) hold(tenure int64) {
-	g.tenure, g.acked, g.nextRenew = tenure, 0, 0
+	g.tenure, g.acked, g.nextRenew, g.endedAt = tenure, 0, 0, 0
+	g.born, g.adopted = g.probed.cluster, false
+	g.seen.any, g.seen.regress = false, false
 	g.enter(PhaseHolding, units.Reason{})
 	g.save()
-}
-
-// release stops what is bound to the tenure and then gives the lease back, one request at a time.
-// A lease that has ended already is given back by nobody.
-func (g *Guard) release() {
-	g.busy = true
-	if g.lease == 0 {
-		g.busy = false
-		g.leave(g.reason)
-		return
-	}
-	lease := g.lease
-	loop.Go(g.o.Executor, "revoke", string(g.o.Node), func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, g.o.KV.Revoke(ctx, lease)
-	}, func(now units.Instant, _ struct{}, err error) {
-		g.busy = false
-		if err != nil && !errors.Is(err, registry.ErrLeaseNotFound) {
-			g.again(now, releaseRetryTime, err)
-			return
-		}
-		g.leave(g.reason)
-	})
-}
-
-// leave forgets a tenure that has ended.
-func (g *Guard) leave(why units.Reason) {
-	g.lease, g.tenure, g.acked, g.unbound = 0, 0, 0, false
-	g.save()
-	g.enter(PhaseIdle, why)
 }

@@ -11,8 +11,19 @@ import (
 	"github.com/nsched/nsched/units"
 )
 
+func takeLock(t *testing.T, path string) *Lock {
+	t.Helper()
+	lock, err := TakeLock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = lock.Close() })
+	return lock
+}
+
 func TestAFailedUpgradeLeavesTheListenerUsable(t *testing.T) {
 	dir := t.TempDir()
+	lock := takeLock(t, filepath.Join(dir, "lock"))
 	l, err := Listen(filepath.Join(dir, "s"))
 	if err != nil {
 		t.Fatal(err)
@@ -21,12 +32,19 @@ func TestAFailedUpgradeLeavesTheListenerUsable(t *testing.T) {
 	if err := os.WriteFile(garbage, []byte("\x7fELFnope"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	err = Become(garbage, l)
-	t.Log(err)
+	if err := Become(garbage, l, lock); err == nil {
+		t.Fatal("garbage was executed")
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	s := &Server{State: func() State { return State{} }, Now: func() units.Instant { return units.Instant{} }}
 	done := make(chan error)
 	go func() { done <- s.Serve(ctx, l) }()
+	if _, err := Ask(t.Context(), filepath.Join(dir, "s"), Request{Op: "state"}); err != nil {
+		t.Errorf("nobody answers: %v", err)
+	}
+	if _, err := TakeLock(filepath.Join(dir, "lock")); err == nil {
+		t.Error("another guard could begin")
+	}
 	time.Sleep(200 * time.Millisecond)
 	cancel()
 	select {
