@@ -100,6 +100,12 @@ func (a *appFacts) read(key registry.Key, c registry.Change) error {
 	return nil
 }
 
+// bound reports whether units of a generation are bound to their node's tenure.
+func (a *appFacts) bound(number units.Generation) bool {
+	g := a.generations[number]
+	return g != nil && g.spec != nil && g.app.Bound()
+}
+
 // placement is the app as placement takes it.
 func (a *appFacts) placement(id units.AppID) placement.App {
 	p := placement.App{ID: id, Intent: a.intent.value, NoIntent: !a.exists, Problem: a.problem}

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 
+	"github.com/nsched/nsched/scheduler/placement"
 	"github.com/nsched/nsched/units"
 )
 
@@ -24,4 +25,22 @@ func (s *Scheduler) trust(ctx context.Context, now units.Instant) (units.Instant
 		s.time.Reset()
 	}
 	return s.continuity.Step(ctx, now)
+}
+
+// epoch is the life of the registry since a restore was accepted. `cluster` is put for that alone.
+func (w *world) epoch() placement.Epoch {
+	if w.cluster.value.Epoch <= 1 {
+		return placement.Epoch{}
+	}
+	return placement.Epoch{Since: w.cluster.rev, SeenMs: w.epochSeenMs}
+}
+
+// seeEpoch notes when this scheduler, leading or not, first saw the present epoch, and returns whether that is
+// now.
+func (w *world) seeEpoch(nowMs int64) bool {
+	if w.cluster.rev == w.epochSince {
+		return false
+	}
+	w.epochSince, w.epochSeenMs = w.cluster.rev, nowMs
+	return true
 }

@@ -1,6 +1,8 @@
 package scheduler
 
 import (
+	"slices"
+
 	"github.com/nsched/nsched/scheduler/placement"
 	"github.com/nsched/nsched/units"
 	"github.com/nsched/nsched/units/registry"
@@ -30,7 +32,12 @@ func tagged(tag any) []units.Event {
 
 // join puts an action's group to the one that is written with it.
 func join(to *registry.Group, g registry.Group) {
-	to.If = append(to.If, g.If...)
+	for _, c := range g.If {
+		same := func(d registry.Compare) bool { return d.Key == c.Key && d.Target == c.Target && d.Number == c.Number }
+		if !slices.ContainsFunc(to.If, same) {
+			to.If = append(to.If, c)
+		}
+	}
 	to.Then = append(to.Then, g.Then...)
 	to.Tag = append(tagged(to.Tag), tagged(g.Tag)...)
 }

@@ -78,7 +78,7 @@ func TestTheUnitsOfALostNodeAreReplacedThoughItsRegistrationCannotBeRead(t *test
 	for i := range 4 {
 		st.node(units.NodeName(fmt.Sprintf("n%d", i+1)))
 	}
-	st.submit(helloID, hello(4), 4)
+	st.submit(helloID, evicted(hello(4)), 4)
 	st.Advance(2 * time.Second)
 	var on units.NodeName
 	for k := range st.assignments() {
@@ -276,7 +276,7 @@ func TestANodeThatWasLateOnceDoesNotFreezeEvictionsForGood(t *testing.T) {
 		n := units.NodeName(fmt.Sprintf("n%d", i))
 		alive[n] = st.leased(n)
 	}
-	st.submit(helloID, hello(4), 4)
+	st.submit(helloID, evicted(hello(4)), 4)
 	st.run(20*time.Second, alive)
 	delete(alive, "n0")
 	st.run(9*time.Second, alive)

@@ -14,6 +14,10 @@ import (
 // and that its node is still forgotten.
 const deleteCompares = 4
 
+// maxHoldings is how many nodes' leases a decision may rely on at most. It takes as many lost nodes, each with
+// a unit of one slot, to need more; those beyond are not compared.
+const maxHoldings = 100
+
 // groups turns a plan into what is committed: each group is written whole or not at all, and only while
 // what the plan was made on still holds.
 func (s *Scheduler) groups(actions []placement.Action) []registry.Group {
@@ -59,20 +63,39 @@ func (s *Scheduler) group(a placement.Action) (registry.Group, error) {
 		held := s.world.app(a.App).rollouts[a.Generation]
 		return s.put(s.o.Keys.Rollout(a.App, a.Generation), held.rev, a.Rollout, held.extra)
 	}
-	g, err := s.put(s.o.Keys.Unit(a.Node, a.Unit), a.ModRev, a.Assignment, registry.Extra{})
+	g, err := s.put(s.o.Keys.Unit(a.Node, a.Unit), a.ModRev, a.Assignment, s.world.extras[unitKey{a.Node, a.Unit}])
 	if err != nil {
 		return g, err
 	}
 	g.Tag = decisionEvents(a)
-	if a.Kind == placement.KindEvict {
-		// The node is still lost, and still the one that was lost. A placement compares neither: it names
-		// its tenure, and one that came too late for it is replaced by the next plan.
-		g.If = append(g.If, registry.Compare{Key: s.o.Keys.Alive(a.Node), Target: registry.CreateRevision})
-		if n := s.world.nodes[a.Node]; n != nil && n.exists {
-			g.If = append(g.If, registry.Compare{Key: s.o.Keys.Node(a.Node), Target: registry.ModRevision, Number: n.record.rev})
+	for _, h := range a.While {
+		if len(g.If) == maxHoldings {
+			break
 		}
+		g.If = append(g.If, registry.Compare{Key: s.o.Keys.Alive(h.Node), Target: registry.CreateRevision, Number: h.Tenure})
+	}
+	switch a.Kind {
+	case placement.KindPlace:
+		// The node still has the tenure that the assignment names, and what it offered.
+		g.If = append(g.If, registry.Compare{Key: s.o.Keys.Alive(a.Node), Target: registry.CreateRevision, Number: a.Assignment.Tenure})
+		g.If = append(g.If, s.asRegistered(a.Node)...)
+		if s.world.apps[a.Unit.AppID()].bound(a.Unit.Generation) {
+			// Nor has anybody accepted a restored registry meanwhile, which makes every tenure an old one.
+			g.If = append(g.If, registry.Compare{Key: s.o.Keys.Cluster(), Target: registry.ModRevision, Number: s.world.cluster.rev})
+		}
+	case placement.KindEvict:
+		g.If = append(g.If, s.asRegistered(a.Node)...)
 	}
 	return g, nil
+}
+
+// asRegistered compares that a node's registration is as it was read.
+func (s *Scheduler) asRegistered(name units.NodeName) []registry.Compare {
+	n := s.world.nodes[name]
+	if n == nil || !n.exists {
+		return nil
+	}
+	return []registry.Compare{{Key: s.o.Keys.Node(name), Target: registry.ModRevision, Number: n.record.rev}}
 }
 
 // put writes a value over exactly what was read.

@@ -164,7 +164,7 @@ func nextGeneration(a *appFacts) units.Generation {
 
 // snapshot is the whole world as placement takes it.
 func (w *world) snapshot(nowMs, term int64) placement.Snapshot {
-	s := placement.Snapshot{NowMs: nowMs, Term: term}
+	s := placement.Snapshot{NowMs: nowMs, Term: term, Epoch: w.epoch()}
 	for _, name := range slices.Sorted(maps.Keys(w.nodes)) {
 		s.Nodes = append(s.Nodes, w.nodes[name].placement(name))
 	}

@@ -152,6 +152,9 @@ func (s *Scheduler) Step(ctx context.Context, now units.Instant) (units.Instant,
 	if s.world.clock.value.N != 0 {
 		s.time.Observe(now, s.world.clock.value)
 	}
+	if nowMs, timed := s.time.NowMs(now); timed && s.world.seeEpoch(nowMs) {
+		s.replan = true
+	}
 	campaign, err := s.election.Step(ctx, now)
 	if err != nil {
 		return units.Instant{}, fmt.Errorf("campaign: %w", err)

@@ -92,6 +92,11 @@ func hello(count int) string {
 	return fmt.Sprintf(`{"name":"hello","count":%d,"path":"/nix/store/0123456789abcdfghijklmnpqrsvwxyz-hello","command":["bin/hello"]}`, count)
 }
 
+// evicted is a document whose lost units are told to stop when they are replaced.
+func evicted(document string) string {
+	return strings.Replace(document, `"count"`, `"disconnect":{"reconcile":"keepReplacement"},"count"`, 1)
+}
+
 var helloID = units.AppID{Namespace: "default", Name: "hello"}
 
 func (st *stage) submit(id units.AppID, document string, count int) {
@@ -207,7 +212,7 @@ func TestALostNodesUnitsGoElsewhereAfterItsLossIsOnRecord(t *testing.T) {
 	st.node("n1")
 	st.node("n2")
 	st.node("n3")
-	st.submit(helloID, hello(3), 3)
+	st.submit(helloID, evicted(hello(3)), 3)
 	st.Advance(20 * time.Second)
 	if _, err := st.etcd.Txn(t.Context(), registry.Txn{Then: []registry.Op{
 		{Kind: registry.OpDelete, Key: st.keys.Alive("n1")},

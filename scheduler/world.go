@@ -23,11 +23,14 @@ type world struct {
 	regressed bool
 	cluster   held[units.Cluster]
 	clock     held[units.Clock]
-	nodes     map[units.NodeName]*nodeFacts
-	apps      map[units.AppID]*appFacts
-	units     map[unitKey]*placement.Unit
-	bad       map[string]string
-	newlyBad  []string // since the last pass
+	// epochSince is the revision of the cluster that was first seen at the cluster time epochSeenMs.
+	epochSince, epochSeenMs int64
+	nodes                   map[units.NodeName]*nodeFacts
+	apps                    map[units.AppID]*appFacts
+	units                   map[unitKey]*placement.Unit
+	extras                  map[unitKey]registry.Extra // of assignments that hold something unknown
+	bad                     map[string]string
+	newlyBad                []string // since the last pass
 
 	losses     int // 1 and how often a node was lost: what was asked before the latest says nothing of it
 	dirtyNodes map[units.NodeName]bool
@@ -64,7 +67,7 @@ func newWorld(keys registry.Keys, log zerolog.Logger) *world {
 	return &world{
 		keys: keys, log: log,
 		nodes: map[units.NodeName]*nodeFacts{}, apps: map[units.AppID]*appFacts{},
-		units: map[unitKey]*placement.Unit{}, bad: map[string]string{},
+		units: map[unitKey]*placement.Unit{}, extras: map[unitKey]registry.Extra{}, bad: map[string]string{},
 		losses: 1, dirtyNodes: map[units.NodeName]bool{}, dirtyApps: map[units.AppID]bool{}, dirtyUnits: map[unitKey]bool{},
 	}
 }
@@ -80,7 +83,10 @@ var viewed = []registry.Kind{
 // Apply implements registry.Sink.
 func (w *world) Apply(b registry.Batch) {
 	w.revision = b.Revision
-	w.regressed = w.regressed || b.Regressed
+	if b.Regressed {
+		w.regressed = true
+		defer w.forgetTenures()
+	}
 	for _, c := range b.Changes {
 		key, err := w.keys.Parse(c.Key)
 		if err != nil && key.Kind != registry.KindUnknown {
@@ -88,6 +94,18 @@ func (w *world) Apply(b registry.Batch) {
 			continue
 		}
 		w.note(c.Key, w.change(key, c))
+	}
+}
+
+// forgetTenures drops what is remembered of tenures that are over: after a restore revisions begin anew from
+// an older one, and cannot be compared with those of before.
+func (w *world) forgetTenures() {
+	for name, n := range w.nodes { // order-free: each node for itself
+		n.told = 0
+		if !n.alive {
+			n.tenure = 0
+			w.dirtyNodes[name] = true
+		}
 	}
 }
 
@@ -161,10 +179,14 @@ func (w *world) unit(k unitKey, kind registry.Kind, c registry.Change) error {
 	var err error
 	if kind == registry.KindUnit {
 		u.Assignment, u.CreateRev, u.ModRev, u.Problem = units.Assignment{}, 0, 0, units.Reason{}
+		delete(w.extras, k)
 		if !c.Deleted {
+			var extra registry.Extra
 			u.CreateRev, u.ModRev = c.CreateRevision, c.ModRevision
-			if u.Assignment, _, err = registry.Decode[units.Assignment](c.Key, c.Value); err != nil {
+			if u.Assignment, extra, err = registry.Decode[units.Assignment](c.Key, c.Value); err != nil {
 				u.Problem = units.Reason{Code: units.ReasonUndecodable, Message: err.Error()}
+			} else if !extra.IsZero() {
+				w.extras[k] = extra
 			}
 		}
 	} else {
@@ -210,6 +232,7 @@ func (w *world) feed(s *placement.State) []units.AppID {
 			s.PutApp(a.placement(id))
 		}
 	}
+	s.PutEpoch(w.epoch())
 	clear(w.dirtyUnits)
 	clear(w.dirtyApps)
 	return changed

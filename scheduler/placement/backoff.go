@@ -17,7 +17,7 @@ func (u *unit) failed() bool {
 		return false
 	}
 	switch u.why.Code {
-	case units.ReasonRebooted, units.ReasonTenureLost, units.ReasonOffline:
+	case units.ReasonRebooted, units.ReasonTenureLost, units.ReasonTenureOver, units.ReasonFenced, units.ReasonNodeShutdown, units.ReasonOffline:
 		return false
 	}
 	return true

@@ -62,11 +62,10 @@ func (s *State) reasons(c *crowd, only int32) []NodeReason {
 
 // verdict is why a node takes no unit now; ok if it does.
 func (s *State) verdict(c *crowd, i int32) verdict {
-	n := &s.nodes[i]
-	if v := s.classes[n.class].refuses(c.spec, s.names[i]); !v.ok() {
+	if v := s.classes[s.nodes[i].class].refuses(c.spec, s.names[i]); !v.ok() {
 		return v
 	}
-	if code := n.closed(); code != "" {
+	if code := s.closed(i, c.spec); code != "" {
 		return verdict{code: code}
 	}
 	return s.lacks(c, i)
@@ -121,7 +120,7 @@ func closeness(code string) int {
 	case units.ReasonInsufficientCPU, units.ReasonInsufficientMemory, units.ReasonInsufficientDisk,
 		units.ReasonPortTaken, units.ReasonNoPortFree, units.ReasonDistinct:
 		return 0
-	case units.ReasonNodeLost, units.ReasonNodeAgentLost, units.ReasonNodeCordoned, units.ReasonNodeDraining:
+	case units.ReasonNodeLost, units.ReasonNodeAgentLost, units.ReasonNodeCordoned, units.ReasonNodeDraining, ReasonFormerTenure:
 		return 1
 	}
 	return 2

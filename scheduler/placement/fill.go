@@ -28,7 +28,7 @@ func (p *planner) fill(works []*work) {
 	})
 	for _, j := range jobs {
 		if i := p.seek(j.w, j.w.filler, j.f, -1); i >= 0 {
-			p.evictFor(j.w.app, j.f)
+			p.evictFor(j.w, j.f)
 			p.place(j.w, j.w.filler, j.f, i, units.Reason{Code: ReasonNewUnit, Message: "the slot was empty"})
 			if j.w.filler == j.w.target {
 				j.w.moving++
@@ -51,7 +51,7 @@ func (p *planner) seek(w *work, g *generation, f *fill, beside int32) int32 {
 	s := p.state
 	c := p.gather(w.app, g.spec)
 	if f.only >= 0 {
-		if s.eligible(g).has(f.only) && s.nodes[f.only].open() && s.lacks(c, f.only).ok() {
+		if s.eligible(g).has(f.only) && s.takes(f.only, g.spec) && s.lacks(c, f.only).ok() {
 			return f.only
 		}
 		return -1
@@ -78,15 +78,30 @@ func (p *planner) unitID(w *work, g *generation, f *fill) units.UnitID {
 }
 
 // evictFor tells the lost units of a slot to stop, in one group with what replaces them: as long as
-// nothing can, they may still come back.
-func (p *planner) evictFor(a *app, f *fill) {
-	if len(f.lost) == 0 {
-		return
-	}
-	p.groups++
+// nothing can, they may still come back. One that may come back and stay beside its replacement is not told
+// anything.
+func (p *planner) evictFor(w *work, f *fill) {
 	for _, u := range f.lost {
-		action := p.stopAction(a, u, units.ReasonEvicted, "its node is lost")
-		action.Kind, action.Group = KindEvict, p.groups
+		spec := w.app.spec(u.generation)
+		if spec == nil {
+			spec = w.filler.spec
+		}
+		at := p.state.holding(u.node)
+		if !slices.Contains(f.while, at) {
+			f.while = append(f.while, at)
+		}
+		if spec.keepOriginal {
+			continue
+		}
+		if f.group == 0 {
+			p.groups++
+			f.group = p.groups
+		}
+		action := p.stopAction(w.app, u, units.ReasonEvicted, "its node is lost")
+		if p.over(w.app, u) {
+			action.Reason = units.Reason{Code: units.ReasonTenureOver, Message: "it was bound to an earlier tenure of its node"}
+		}
+		action.Kind, action.Group, action.While = KindEvict, f.group, []Holding{at}
 		p.act(action)
 	}
 }
@@ -113,9 +128,5 @@ func (p *planner) place(w *work, g *generation, f *fill, i int32, reason units.R
 	if g.spec.shares {
 		p.ranking.crowd = nil // other nodes have the value too
 	}
-	action := Action{Kind: KindPlace, Node: s.names[i], Unit: id, Assignment: a, Reason: reason}
-	if len(f.lost) > 0 {
-		action.Group = p.groups
-	}
-	p.act(action)
+	p.act(Action{Kind: KindPlace, Group: f.group, Node: s.names[i], Unit: id, Assignment: a, Reason: reason, While: f.while})
 }

@@ -15,13 +15,33 @@ type node struct {
 	drain    bool
 }
 
+// past is what decides whether a node may still run what it was once given. No scan looks at it.
+type past struct {
+	registered bool // the registry knows the node
+	alive      bool
+	confirmed  bool
+	lostAtMs   int64
+}
+
 // open reports whether the node takes new units at all.
 func (n *node) open() bool {
 	return n.class >= 0 && n.standing == Ready && !n.cordon && !n.drain
 }
 
-// closed is why it does not.
-func (n *node) closed() string {
+// former reports whether the node's tenure began before the registry was restored: its guard may not have
+// seen that yet, and then gives the tenure up when it does.
+func (s *State) former(i int32) bool {
+	return s.epoch.Since != 0 && s.nodes[i].tenure <= s.epoch.Since
+}
+
+// takes reports whether the node takes units of a spec, if they fit.
+func (s *State) takes(i int32, spec *Spec) bool {
+	return s.nodes[i].open() && !(spec.bound && s.former(i))
+}
+
+// closed is why the node takes no new units, or none of a spec.
+func (s *State) closed(i int32, spec *Spec) string {
+	n := &s.nodes[i]
 	switch {
 	case n.standing != Ready:
 		return n.standing.refusal()
@@ -29,6 +49,8 @@ func (n *node) closed() string {
 		return units.ReasonNodeDraining
 	case n.cordon:
 		return units.ReasonNodeCordoned
+	case spec.bound && s.former(i):
+		return ReasonFormerTenure
 	}
 	return ""
 }
@@ -37,6 +59,7 @@ func (n *node) closed() string {
 func (s *State) PutNode(n Node) {
 	i := s.nodeIndex(n.Name)
 	s.describe(i, n)
+	s.pasts[i].registered = n.Standing != Forgotten
 }
 
 // RemoveNode forgets what is known about a node. Units that are still assigned there are kept, as on
@@ -51,8 +74,11 @@ func (s *State) describe(i int32, n Node) {
 	row := &s.nodes[i]
 	used, class := row.total.minus(row.free), row.class
 	row.standing, row.tenure, row.cordon, row.drain = n.Standing, n.Tenure, n.Cordon, n.Drain
+	s.pasts[i] = past{
+		alive: n.Alive || n.Standing == Ready || n.Standing == AgentDown, confirmed: n.Confirmed, lostAtMs: n.LostAtMs,
+	}
 	row.class, row.total = -1, room{}
-	if n.Problem.IsZero() {
+	if n.Problem.IsZero() && n.Standing != Forgotten {
 		row.class = s.classIndex(classOf(n.Record))
 		row.total = roomOf(n.Record.Capacity, offerLimit)
 	}
@@ -77,6 +103,7 @@ func (s *State) nodeIndex(name units.NodeName) int32 {
 	s.nodes = append(s.nodes, node{class: -1, hash: hashText(fnvOffset, string(name))})
 	s.names = append(s.names, name)
 	s.whys = append(s.whys, units.Reason{})
+	s.pasts = append(s.pasts, past{})
 	s.ports = append(s.ports, portSet{})
 	s.version++
 	return i

@@ -24,8 +24,8 @@ const (
 	KindPlace Kind = "place"
 	// KindStop writes Desired stop into an assignment, or creates it so to answer an orphan.
 	KindStop Kind = "stop"
-	// KindEvict is a stop on a lost node, in one group with the unit that replaces it. It holds only
-	// while alive/<node> is absent.
+	// KindEvict is a stop on a lost node, or of what was bound to a tenure that is over, in one group with
+	// the unit that replaces it.
 	KindEvict Kind = "evict"
 	// KindDelete deletes an assignment that is over and writes its slot's record with it.
 	KindDelete Kind = "delete"
@@ -44,6 +44,9 @@ type Action struct {
 	// Assignment is the value to write: place, stop, evict. Its Tenure is that of the node for a place
 	// and an orphan, and holds only while alive/<node> has that create revision.
 	Assignment units.Assignment
+	// While are the nodes whose tenures, or loss, the action relies on: evict, place, and stops of what is out
+	// of reach. It is not written when one of them has changed.
+	While []Holding
 	// ModRev is the revision of the assignment that the action is about; 0 if there must be none.
 	ModRev int64
 	// StatusRev is the revision of the status that says the unit is over (0: there must be none), and
@@ -56,8 +59,16 @@ type Action struct {
 	Rollout    units.Rollout
 }
 
+// Holding says that alive/<node> has a create revision, or, if it is 0, that it does not exist.
+type Holding struct {
+	Node   units.NodeName
+	Tenure int64
+}
+
 // Codes of this package, beside those of units.
 const (
+	// ReasonFormerTenure: the node's tenure began before the registry was restored.
+	ReasonFormerTenure = "former-tenure"
 	// ReasonWaitsForStop: the slot's last unit has to end first.
 	ReasonWaitsForStop = "waits-for-stop"
 	// ReasonNewUnit: the slot was empty.

@@ -102,6 +102,13 @@ func (p *planner) stop(a *app, u *unit, code, message string) {
 	p.act(p.stopAction(a, u, code, message))
 }
 
+// stopWhile tells one to stop that is out of reach, as long as it is.
+func (p *planner) stopWhile(a *app, u *unit, code, message string) {
+	action := p.stopAction(a, u, code, message)
+	action.While = []Holding{p.state.holding(u.node)}
+	p.act(action)
+}
+
 func (p *planner) stopAction(a *app, u *unit, code, message string) Action {
 	told := u.assignment
 	told.Desired = told.Desired.Merge(units.DesiredStop)

@@ -199,8 +199,8 @@ func TestAddedNodeStopsNothing(t *testing.T) {
 // checkUnplaced asserts that every node has its reason, and that the reasons are true: a stranger with
 // the same wishes finds no place either in the cluster as the plan leaves it.
 func checkUnplaced(t *rapid.T, w *world, o placement.Outcome) {
-	registered := len(slices.DeleteFunc(slices.Clone(w.Nodes), func(n placement.Node) bool { return !n.Problem.IsZero() }))
-	silent := []string{units.ReasonBackoff, units.ReasonRestartLimit, units.ReasonPaused, placement.ReasonWaitsForStop}
+	registered := len(slices.DeleteFunc(slices.Clone(w.Nodes), func(n placement.Node) bool { return !n.Problem.IsZero() || n.Standing == placement.Forgotten }))
+	silent := []string{units.ReasonBackoff, units.ReasonRestartLimit, units.ReasonPaused, units.ReasonLostWaiting, units.ReasonSingletonWaiting, placement.ReasonWaitsForStop}
 	waits := slices.ContainsFunc(o.Unplaced, func(u placement.Unplaced) bool { return u.Reason.Code == placement.ReasonWaitsForStop })
 	after := placement.Apply(w.Snapshot, o)
 	for _, u := range o.Unplaced {

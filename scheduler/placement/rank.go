@@ -66,7 +66,7 @@ func (s *State) refresh(r *ranking, i int32) {
 // cost returns how bad an eligible node is, if some of the neighbours that are there do not count.
 func (s *State) cost(r *ranking, i, absent int32) float64 {
 	n := &s.nodes[i]
-	if !n.open() || !s.lacks(r.crowd, i).ok() {
+	if !s.takes(i, r.crowd.spec) || !s.lacks(r.crowd, i).ok() {
 		return math.Inf(1)
 	}
 	cost := shares(n.free, n.total, r.crowd.spec.need)

@@ -33,8 +33,10 @@ type fill struct {
 	record  units.SlotRecord
 	refill  bool    // a unit of the slot has just ended, so room for it was there
 	waitFor *unit   // has to end first
-	lost    []*unit // to be evicted for it
-	only    int32   // the one node it may be on; -1: any
+	lost    []*unit // on lost nodes, or bound to an earlier tenure: evicted for it, unless they may come back
+	while   []Holding
+	group   int   // of the plan's, for those that are evicted; 0 is none
+	only    int32 // the one node it may be on; -1: any
 }
 
 // update is a slot whose unit is of another generation.
@@ -43,6 +45,9 @@ type update struct {
 	old   *unit
 	ready bool
 }
+
+// single reports whether what is placed may not run beside any other unit of the app.
+func (w *work) single() bool { return w.target.spec.single || w.filler.spec.single }
 
 func (w *work) priority() int {
 	if w.target == nil {
@@ -117,6 +122,9 @@ func (p *planner) aim(w *work) {
 		return
 	}
 	w.target, w.filler, w.count = target, target, max(0, a.intent.Count)
+	if target.spec.single {
+		w.count = min(w.count, 1) // whoever wrote more did not ask nsched
+	}
 	if !a.intent.Paused {
 		return
 	}
@@ -145,7 +153,7 @@ func (p *planner) wanted(w *work) wishes {
 	nodes := make(map[units.Slot]bool)
 	for i := range p.state.nodes {
 		if fit.has(int32(i)) || p.state.nodes[i].class < 0 {
-			nodes[units.Slot(p.state.names[i])] = p.state.nodes[i].open()
+			nodes[units.Slot(p.state.names[i])] = p.state.takes(int32(i), w.target.spec)
 		}
 	}
 	w.count = len(nodes)

@@ -132,11 +132,11 @@ func TestReconcile(t *testing.T) {
 			does: []string{"delete default.web.0.1.1 ended", "place default.web.0.1.2 new-unit"},
 		},
 		{
-			name: "a lost node's unit is evicted and replaced",
+			name: "a lost node's unit is replaced, and is not told to stop: it may come back",
 			change: func(t *testing.T, w *world) {
 				w.node(w.on(t, "default.web.0.1.1")).Standing = placement.LostNode
 			},
-			does: []string{"evict default.web.0.1.1 evicted", "place default.web.0.1.2 new-unit"},
+			does: []string{"place default.web.0.1.2 new-unit"},
 		},
 		{
 			name: "a unit that nothing can replace is not evicted: its node may return",
@@ -252,14 +252,20 @@ func TestReconcile(t *testing.T) {
 }
 
 func TestEvictionAndReplacementAreOneTransaction(t *testing.T) {
-	w := running(t)
-	w.node(w.on(t, "default.web.0.1.1")).Standing = placement.LostNode
+	w := running(t, keepReplacement)
+	lost := w.on(t, "default.web.0.1.1")
+	w.lose(lost)
 	o := w.plan()
 	if len(o.Actions) != 2 || o.Actions[0].Group == 0 || o.Actions[0].Group != o.Actions[1].Group {
 		t.Fatalf("actions %+v", o.Actions)
 	}
 	if a := o.Actions[0]; a.Assignment.Desired != units.DesiredStop || a.Assignment.Tenure != 500 || a.ModRev == 0 {
 		t.Errorf("evicts with %+v", a)
+	}
+	for _, a := range o.Actions {
+		if want := []placement.Holding{{Node: units.NodeName(lost)}}; !slices.Equal(a.While, want) {
+			t.Errorf("%s holds while %v, want %v", a.Kind, a.While, want)
+		}
 	}
 }
 

@@ -92,6 +92,8 @@ func (c class) sentence(spec *Spec, v verdict, name units.NodeName, count int) s
 		return "is cordoned"
 	case units.ReasonNodeDraining:
 		return "is being drained"
+	case ReasonFormerTenure:
+		return "has not begun a new tenure since etcd was restored"
 	}
 	return v.code
 }

@@ -7,9 +7,20 @@ import "github.com/nsched/nsched/units"
 type Snapshot struct {
 	NowMs int64 // cluster time
 	Term  int64 // goes into new assignments
+	Epoch Epoch
 	Nodes []Node
 	Apps  []App
 	Units []Unit
+}
+
+// Epoch is the life of the registry since a person accepted that it was restored from a snapshot. The zero
+// value is the first, in which nothing was forgotten.
+type Epoch struct {
+	// Since is the revision at which it began. A tenure that began before may have been given units that
+	// the registry has forgotten.
+	Since int64
+	// SeenMs is the cluster time at which the leader first saw it.
+	SeenMs int64
 }
 
 // Node is one machine.
@@ -20,7 +31,7 @@ type Node struct {
 	Problem  units.Reason
 	Standing Standing
 	// Why explains the standing to people; Lost gives it.
-	Why    units.Reason
+	Why units.Reason
 	// Alive says that alive/<node> exists. Tenure is its create revision, or the last one known.
 	Alive  bool
 	Tenure int64
@@ -28,8 +39,8 @@ type Node struct {
 	// a person vouches for that loss.
 	LostAtMs  int64
 	Confirmed bool
-	Cordon bool
-	Drain  bool
+	Cordon    bool
+	Drain     bool
 	// Busy are ports that somebody else was found listening on lately. They are avoided.
 	Busy []BusyPort
 }

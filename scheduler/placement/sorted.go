@@ -9,6 +9,7 @@ type sorted struct {
 	attempt units.Attempt // the highest ever given out
 	alive   []*unit       // run or will run, on nodes that are not lost
 	lost    []*unit       // would, on lost nodes
+	passed  []*unit       // would, in a tenure that is over and to which they were bound
 	leaving *unit         // told to stop, or an orphan, on a node that is not lost
 	kept    bool          // one cannot be read
 	ended   bool          // one is over
@@ -32,7 +33,9 @@ func (p *planner) sort(a *app, slot units.Slot, group []*unit, silent bool) sort
 				ended = append(ended, u)
 			}
 		case standing == Forgotten:
-			if u.stage != orphan {
+			if until := p.mayRun(a, u); until > 0 {
+				p.wake(until) // till then its assignment is all that tells of it
+			} else if u.stage != orphan {
 				forgotten = append(forgotten, u)
 			}
 		case u.stage == kept:
@@ -40,7 +43,13 @@ func (p *planner) sort(a *app, slot units.Slot, group []*unit, silent bool) sort
 			p.hold(a, u, u.problem)
 		case u.stage == orphan:
 			p.answer(a, u)
-			s.leaving = u
+			if !p.over(a, u) {
+				s.leaving = u
+			}
+		case p.over(a, u):
+			if u.stage == live {
+				s.passed = append(s.passed, u)
+			}
 		case u.stage == stopping && standing == LostNode:
 		case u.stage == stopping:
 			s.leaving = u
@@ -67,6 +76,16 @@ func (p *planner) sort(a *app, slot units.Slot, group []*unit, silent bool) sort
 	return s
 }
 
+// over reports whether a unit was bound to a tenure that is over. Its node says so as well, when it comes to
+// it.
+func (p *planner) over(a *app, u *unit) bool {
+	if !p.state.passed(u) {
+		return false
+	}
+	spec := a.spec(u.generation)
+	return spec != nil && spec.bound
+}
+
 // answer tells an orphan to stop. An app that is known but whose intent cannot be read gets no answer.
 func (p *planner) answer(a *app, u *unit) {
 	n := &p.state.nodes[u.node]
@@ -89,7 +108,7 @@ func (s *State) why(i int32) units.Reason {
 }
 
 func (p *planner) stopAll(a *app, s sorted, code, message string) {
-	for _, list := range [][]*unit{s.alive, s.lost} {
+	for _, list := range [][]*unit{s.alive, s.lost, s.passed} {
 		for _, u := range list {
 			p.stop(a, u, code, message)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/nsched/nsched/units"
 )
@@ -27,10 +28,17 @@ type Spec struct {
 	shares      bool // one of them is about more than one node
 	algorithm   units.Algorithm
 
-	checked     bool // has health checks
-	stopFirst   bool
-	maxParallel int
-	reschedule  units.Reschedule
+	checked   bool // has health checks
+	stopFirst bool
+	single    bool // a singleton
+	bound     bool // its units end with their node's tenure
+	// keepOriginal: of a unit on a lost node and the one that replaced it the first stays, if it comes back.
+	keepOriginal bool
+	// lostAfter is how long a lost node has to return before its units are replaced, and replaceDelay how
+	// long after the end of the lease a unit may still be stopping.
+	lostAfter, replaceDelay time.Duration
+	maxParallel             int
+	reschedule              units.Reschedule
 }
 
 // Compile prepares an app that units.ParseApp returned. An error names the field that placement cannot
@@ -44,8 +52,11 @@ func Compile(app units.App) (*Spec, error) {
 		need:    roomOf(app.Resources.Capacity(), wantLimit),
 		systems: slices.Sorted(maps.Keys(app.Paths)),
 		pool:    app.Pool, algorithm: app.Algorithm,
-		checked:     app.HealthChecks.Any(),
-		stopFirst:   app.Singleton || app.Update.Order == units.OrderStopFirst,
+		checked:   app.HealthChecks.Any(),
+		stopFirst: app.Singleton || app.Update.Order == units.OrderStopFirst,
+		single:    app.Singleton, bound: app.Bound(),
+		keepOriginal: !app.Bound() && app.Disconnect.Reconcile != units.KeepReplacement,
+		lostAfter:    app.Disconnect.LostAfter, replaceDelay: app.ReplaceDelay(),
 		maxParallel: max(1, app.Update.MaxParallel),
 		reschedule:  app.Reschedule,
 	}

@@ -14,6 +14,7 @@ type State struct {
 	nodes      []node
 	names      []units.NodeName
 	whys       []units.Reason
+	pasts      []past
 	ports      []portSet
 	nodeByName map[units.NodeName]int32
 
@@ -25,7 +26,12 @@ type State struct {
 
 	apps   map[units.AppID]*app
 	sorted []*app // by ID; nil when it has to be made again
+
+	epoch Epoch
 }
+
+// PutEpoch says in which life of the registry the rest of the state is.
+func (s *State) PutEpoch(e Epoch) { s.epoch = e }
 
 // NewState returns a State that holds a snapshot.
 func NewState(s Snapshot) *State {
@@ -33,6 +39,7 @@ func NewState(s Snapshot) *State {
 		nodeByName: make(map[units.NodeName]int32, len(s.Nodes)),
 		classByKey: make(map[string]int32),
 		apps:       make(map[units.AppID]*app, len(s.Apps)),
+		epoch:      s.Epoch,
 	}
 	for _, n := range s.Nodes {
 		state.PutNode(n)

@@ -21,12 +21,18 @@ func Summaries(a App, list []Unit, o Outcome) map[string]units.Summary {
 		}
 		chunks[name].Slots[slot] = s
 	}
+	away := make(map[place]bool) // on lost nodes, beside what replaces them
+	for _, h := range o.Held {
+		if h.Reason.Code == units.ReasonNodeLost {
+			away[place{h.Node, h.Unit}] = true
+		}
+	}
 	shown := make(map[units.Slot]Unit)
 	for _, u := range list {
 		if u.ID.AppID() != a.ID || u.CreateRev == 0 {
 			continue
 		}
-		if other, twice := shown[u.ID.Slot]; !twice || a.compare(u, other) < 0 {
+		if other, twice := shown[u.ID.Slot]; !twice || a.compare(u, other, away) < 0 {
 			shown[u.ID.Slot] = u
 		}
 	}
@@ -56,9 +62,12 @@ func Summaries(a App, list []Unit, o Outcome) map[string]units.Summary {
 }
 
 // compare orders units of one slot by which is to be shown.
-func (a App) compare(x, y Unit) int {
+func (a App) compare(x, y Unit, away map[place]bool) int {
 	rank := func(u Unit) int {
 		n := 0
+		if away[place{u.Node, u.ID}] {
+			return n
+		}
 		if u.Assignment.Desired != units.DesiredStop {
 			n += 2
 		}

@@ -45,6 +45,11 @@ type unit struct {
 	healthyMs  int64
 	problem    units.Reason
 	charge     charge
+	// tenure is the one that it was assigned in, or, without an assignment, that of its status; 0 if nobody
+	// knows. told is that of the status.
+	tenure, told int64
+	// rumour: a status says, or may say, that it runs, and nothing that it was ever assigned.
+	rumour bool
 }
 
 // PutUnit adds or replaces a unit.
@@ -62,6 +67,10 @@ func (s *State) PutUnit(u Unit) {
 	*was = unit{
 		unitKey: key, order: was.order, stage: stageOf(u), assignment: u.Assignment, modRev: u.ModRev, statusRev: u.StatusRev,
 		why: u.Status.Reason, result: u.Status.Result, healthyMs: u.Status.HealthyForMs, problem: u.Problem,
+		tenure: u.Assignment.Tenure, told: u.Status.Tenure,
+	}
+	if u.CreateRev == 0 {
+		was.tenure, was.rumour = was.told, u.StatusRev != 0 && !u.Status.State.Terminal()
 	}
 	if u.answered() {
 		was.state = u.Status.State
@@ -166,6 +175,12 @@ func (u *unit) id(a *app) units.UnitID {
 	return units.UnitID{Namespace: a.id.Namespace, App: a.id.Name, Slot: u.slot, Generation: u.generation, Attempt: u.attempt}
 }
 
+// fresh reports whether what is known of the unit was said in its node's present tenure, and not before
+// the node was out of reach.
+func (u *unit) fresh(nodes []node) bool {
+	return max(u.told, u.assignment.Tenure) >= nodes[u.node].tenure
+}
+
 // better orders units of one slot: the one to keep comes first. One that is ready, on a node that can
 // be reached, for the longest time.
 func better(spec func(units.Generation) *Spec, nodes []node) func(a, b *unit) int {
@@ -173,6 +188,9 @@ func better(spec func(units.Generation) *Spec, nodes []node) func(a, b *unit) in
 		r := 0
 		if s := spec(u.generation); s != nil && s.Ready(u.state) {
 			r += 2
+			if u.fresh(nodes) {
+				r += 2
+			}
 		}
 		if nodes[u.node].standing == Ready {
 			r++

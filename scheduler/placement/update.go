@@ -39,7 +39,9 @@ func (p *planner) update(w *work) {
 }
 
 func (p *planner) replace(w *work, u *update) bool {
-	if !w.target.spec.stopFirst {
+	// A unit of a singleton is alone while it lives, also where what follows it is none.
+	was := w.app.spec(u.old.generation)
+	if !w.target.spec.stopFirst && (was == nil || !was.single) {
 		if i := p.seek(w, w.target, &u.fill, u.old.node); i >= 0 {
 			p.place(w, w.target, &u.fill, i, units.Reason{Code: units.ReasonReplaced, Message: "replaces " + u.old.id(w.app).String()})
 			return true
@@ -70,7 +72,7 @@ func (p *planner) fitsAfter(w *work, u *update) bool {
 	s.join(c, old.node, -1)
 	fits := false
 	for i := range s.eligible(w.target).all() {
-		if (u.only < 0 || u.only == i) && s.nodes[i].open() && s.lacks(c, i).ok() {
+		if (u.only < 0 || u.only == i) && s.takes(i, w.target.spec) && s.lacks(c, i).ok() {
 			fits = true
 			break
 		}
@@ -99,7 +101,7 @@ func (p *planner) keepRoom(w *work, g *generation, old *unit) {
 	c := p.gather(w.app, g.spec)
 	s.release(i, old.charge)
 	s.join(c, i, -1)
-	fits := s.eligible(g).has(i) && s.nodes[i].open() && s.lacks(c, i).ok()
+	fits := s.eligible(g).has(i) && s.takes(i, g.spec) && s.lacks(c, i).ok()
 	s.join(c, i, 1)
 	s.take(i, old.charge)
 	if !fits {

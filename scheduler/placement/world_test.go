@@ -84,6 +84,19 @@ func system(a *units.App) { a.Type = units.TypeSystem }
 func checked(a *units.App) {
 	a.HealthChecks.TCP = []units.TCPCheck{{Port: "http"}}
 }
+func keepReplacement(a *units.App) { a.Disconnect.Reconcile = units.KeepReplacement }
+
+// singleton is one that takes no longer to stop than the budget.
+func singleton(a *units.App) {
+	a.Singleton, a.Update.Order, a.Stop.Timeout = true, units.OrderStopFirst, units.StopBudget
+}
+func onPartitionStop(a *units.App) { a.Disconnect.OnPartition = units.PartitionStop }
+func lostAfter(d time.Duration) func(*units.App) {
+	return func(a *units.App) { a.Disconnect.LostAfter = d }
+}
+func stopTimeout(d time.Duration) func(*units.App) {
+	return func(a *units.App) { a.Stop.Timeout = d }
+}
 func stopFirst(a *units.App) { a.Update.Order = units.OrderStopFirst }
 func memory(n int64) func(*units.App) {
 	return func(a *units.App) { a.Resources.Memory = units.Bytes(n) }
@@ -169,8 +182,26 @@ func (w *world) report(u *placement.Unit, state units.State, change ...func(*uni
 	for _, c := range change {
 		c(&u.Status)
 	}
+	if i := slices.IndexFunc(w.Nodes, func(n placement.Node) bool { return n.Name == u.Node }); i >= 0 {
+		u.Status.Tenure = w.Nodes[i].Tenure
+	}
 	u.StatusRev = w.next()
 }
+
+// lose has a node's lease end, and its loss recorded, now.
+func (w *world) lose(name string) {
+	n := w.node(name)
+	n.Standing, n.Alive, n.LostAtMs = placement.LostNode, false, w.NowMs
+}
+
+// back has a lost node claim a new tenure.
+func (w *world) back(name string) {
+	n := w.node(name)
+	n.Standing, n.Alive, n.Tenure, n.LostAtMs = placement.Ready, true, w.next(), 0
+}
+
+// wait lets time pass.
+func (w *world) wait(d time.Duration) { w.NowMs += d.Milliseconds() }
 
 // plan makes a plan, and writes it.
 func (w *world) plan() placement.Outcome {
