@@ -35,10 +35,12 @@ func identity(s Service) []Property {
 	if s.BindTo != "" {
 		list = append(list, Property{"BindsTo", []string{s.BindTo}})
 	}
-	if others := s.others(); len(others) > 0 {
+	if len(s.After) > 0 {
 		// An order and nothing else: a restart of what it names does not touch the unit, and when the machine
-		// goes down the unit ends first.
-		list = append(list, Property{"After", others})
+		// goes down the unit ends first. What it is bound to is not among it: systemd 252 starts a guard that died
+		// again only when all that is ordered after it has stopped, and a stop that takes long would cost the
+		// node its place.
+		list = append(list, Property{"After", s.After})
 	}
 	return list
 }

@@ -142,7 +142,7 @@ func (s Service) Validate() error {
 	return nil
 }
 
-// others returns the systemd units that this one is ordered after.
+// others returns the systemd units that this one names.
 func (s Service) others() []string {
 	if s.BindTo == "" {
 		return s.After
