@@ -42,7 +42,8 @@ func (a API) Handler() http.Handler {
 			a.Logger.Debug().Err(err).Msg("client of the API went away")
 		}
 	})
-	mux.HandleFunc("GET /v1/logs", a.logs)
+	reading := newReaders()
+	mux.HandleFunc("GET /v1/logs", func(w http.ResponseWriter, r *http.Request) { a.logs(w, r, reading) })
 	return mux
 }
 

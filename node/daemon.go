@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -20,7 +21,7 @@ const recordVersion = 1
 // DefaultMaxOfflineAge is how long after the last contact a node still starts what its disk holds.
 const DefaultMaxOfflineAge = 24 * time.Hour
 
-// Options makes a daemon. Every field but Seen, MaxOfflineAge and Logger is required.
+// Options makes a daemon. Every field but Seen, MaxOfflineAge, Rand and Logger is required.
 type Options struct {
 	Node    units.NodeName
 	BootID  string
@@ -40,6 +41,7 @@ type Options struct {
 	Seen registry.SeenStore
 
 	MaxOfflineAge time.Duration
+	Rand          *rand.Rand // jitters the back-offs of the views; nil is no jitter
 	Logger        zerolog.Logger
 
 	Mail     *loop.Mailbox
@@ -82,6 +84,16 @@ type Daemon struct {
 	guardErr,
 	registerErr,
 	systemdErr error
+	unsureAt time.Duration // when the guard could last not vouch for the node
+	// answeredAt is when a request to the registry was last answered; cutOffAt is when it was last heard of
+	// before the node was cut off.
+	answeredAt, cutOffAt time.Duration
+	cutOff               bool
+
+	goingDown bool // the machine is, when systemd was last listed
+	leaving   bool // and this process with it
+	leftFrom  int64
+	left      atomic.Bool
 
 	self         units.Node
 	described    bool
@@ -92,6 +104,7 @@ type Daemon struct {
 	registerAt   time.Duration
 	registered   bool
 	nodeRevision int64
+	keyUnique    bool // no other node has registered this one's key
 	nodeExtra    registry.Extra
 	agentLease   registry.LeaseID
 	agentOut     bool
@@ -113,8 +126,7 @@ type Daemon struct {
 	sweepAt  time.Duration
 	tidying  bool
 	tidyAt   time.Duration
-	cleaning bool
-	cleanAt  time.Duration
+	cleaning cleaning
 
 	writing bool
 	writeAt time.Duration
@@ -136,14 +148,14 @@ func New(o Options) (*Daemon, error) {
 	}
 	var err error
 	d.view, err = registry.NewView(registry.ViewOptions{
-		KV: o.KV, Exec: o.Executor, Mail: o.Mail, Sink: assignments{d}, Log: o.Logger,
+		KV: o.KV, Exec: o.Executor, Mail: o.Mail, Sink: assignments{d}, Rand: o.Rand, Log: o.Logger,
 		Prefixes: []string{o.Keys.Under(registry.KindUnit, string(o.Node))},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("view the node's assignments: %w", err)
 	}
 	d.about, err = registry.NewView(registry.ViewOptions{
-		KV: o.KV, Exec: o.Executor, Mail: o.Mail, Sink: cluster{d}, Log: o.Logger,
+		KV: o.KV, Exec: o.Executor, Mail: o.Mail, Sink: cluster{d}, Rand: o.Rand, Log: o.Logger,
 		Keys: []string{o.Keys.Cluster(), o.Keys.Clock()},
 	})
 	if err != nil {
@@ -184,8 +196,9 @@ func (d *Daemon) Step(ctx context.Context, now units.Instant) (units.Instant, er
 	if d.clock.N != 0 {
 		d.time.Observe(now, d.clock)
 	}
+	d.watchGuard(now)
 	for _, component := range []func(units.Instant) units.Instant{
-		d.askGuard, d.describe, d.register, d.observe, d.keepContact, d.clean, d.sweep, d.tidy,
+		d.askGuard, d.describe, d.register, d.observe, d.keepContact, d.clean, d.sweep, d.tidy, d.touch,
 	} {
 		next = loop.Earliest(next, component(now))
 	}
@@ -200,6 +213,7 @@ func (d *Daemon) Step(ctx context.Context, now units.Instant) (units.Instant, er
 		return units.Instant{}, fmt.Errorf("tell what happened: %w", err)
 	}
 	next = loop.Earliest(next, told)
+	d.depart()
 	d.tellAll(now)
 	return next, nil
 }
@@ -254,7 +268,7 @@ func (d *Daemon) do(u *unit, a converge.Action, now units.Instant) {
 		}
 	case converge.LaunchIt:
 		if !u.busy[laneSystemd] && !d.tidying {
-			d.launchUnit(u)
+			d.launchUnit(u, now)
 		}
 	case converge.Stop:
 		if !u.busy[laneSystemd] && now.Reached(u.actAt) {

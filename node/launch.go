@@ -26,7 +26,10 @@ const (
 
 // launchUnit asks systemd for the unit, once the disk holds that it was asked: a daemon that died in
 // between asks again, and systemd refuses a second unit of the same name.
-func (d *Daemon) launchUnit(u *unit) {
+func (d *Daemon) launchUnit(u *unit, now units.Instant) {
+	if u.bound() && !d.admitted(u, now) {
+		return
+	}
 	if u.rec.LaunchedBoot != d.o.BootID {
 		u.rec.LaunchedBoot, u.saved = d.o.BootID, false
 		return
@@ -36,6 +39,7 @@ func (d *Daemon) launchUnit(u *unit) {
 		u.launch = converge.Launch{Failure: units.Reason{Code: units.ReasonInvalidApp, Message: err.Error()}, Permanent: true}
 		return
 	}
+	u.admission = admission{} // it was for this start
 	u.busy[laneSystemd] = true
 	listen := make([]ListenPort, 0, len(u.app.Ports))
 	for _, p := range u.app.Ports {
@@ -67,7 +71,7 @@ func (d *Daemon) start(u *unit, s Service) {
 			return
 		}
 		d.actedOn(u)
-		u.launches = 0
+		u.launches, u.begun = 0, true
 		u.launch = converge.Launch{RetryAt: now.Boot + restartLaunch}
 	})
 }
@@ -110,17 +114,21 @@ func (d *Daemon) service(u *unit) (Service, error) {
 		}
 		env = append(env, name+"="+value)
 	}
+	token := units.FenceToken(d.cluster.Epoch, u.rec.Revision)
+	if u.bound() {
+		token = u.admission.token
+	}
 	env = append(env,
 		"NSCHED_UNIT="+u.rec.ID.String(),
 		"NSCHED_INDEX="+u.rec.ID.Slot.Ordinal(u.app.Type),
 		"NSCHED_ADDRESS="+vars.Address,
-		"NSCHED_FENCE_TOKEN="+strconv.FormatInt(units.FenceToken(d.cluster.Epoch, u.rec.Revision), 10),
+		"NSCHED_FENCE_TOKEN="+strconv.FormatInt(token, 10),
 	)
 	for _, p := range u.app.Ports {
 		env = append(env, units.PortVariable(p.Name)+"="+d.port(u, p.Name))
 	}
 	s := Service{ID: u.rec.ID, App: *u.app, Root: target, Argv: argv, Env: env}
-	if u.app.Bound() {
+	if u.bound() {
 		s.Bound = &units.Bound{Unit: s.ID, Tenure: u.rec.Assignment.Tenure, StopTimeout: u.app.Stop.Timeout}
 	}
 	return s, nil

@@ -15,12 +15,14 @@ var (
 	readyDesc      = prometheus.NewDesc("nsched_node_ready", "1 when the node has no problem, see /readyz.", nil, nil)
 	registeredDesc = prometheus.NewDesc("nsched_node_registered", "1 when the node is registered in its present tenure.", nil, nil)
 	contactDesc    = prometheus.NewDesc("nsched_node_registry_contact_age_seconds", "How long ago the registry was last heard of.", nil, nil)
+	cutOffDesc     = prometheus.NewDesc("nsched_node_cut_off", "1 when the node has no contact to the cluster.", nil, nil)
+	heldDesc       = prometheus.NewDesc("nsched_node_held", "1 when the registry went back in time and is not believed.", nil, nil)
 	badDesc        = prometheus.NewDesc("nsched_node_bad_keys", "Assignments that cannot be read.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{unitsDesc, readyDesc, registeredDesc, contactDesc, badDesc} {
+	for _, d := range []*prometheus.Desc{unitsDesc, readyDesc, registeredDesc, contactDesc, cutOffDesc, heldDesc, badDesc} {
 		ch <- d
 	}
 }
@@ -37,6 +39,8 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(readyDesc, boolean(len(o.Problems) == 0))
 	gauge(registeredDesc, boolean(o.Registered))
 	gauge(contactDesc, o.Contact)
+	gauge(cutOffDesc, boolean(o.CutOff != nil))
+	gauge(heldDesc, boolean(o.Held != ""))
 	gauge(badDesc, float64(len(o.BadKeys)))
 }
 

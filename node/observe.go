@@ -32,9 +32,18 @@ func (d *Daemon) observe(now units.Instant) units.Instant {
 	d.listAt = now.Boot + listEvery
 	d.sequence++
 	began := d.sequence
-	loop.Go(d.o.Executor, "list", "", func(ctx context.Context) ([]Observation, error) {
-		return d.o.Services.List(ctx)
-	}, func(now units.Instant, seen []Observation, err error) {
+	type listing struct {
+		units []Observation
+		down  bool
+	}
+	loop.Go(d.o.Executor, "list", "", func(ctx context.Context) (l listing, err error) {
+		if l.units, err = d.o.Services.List(ctx); err != nil {
+			return listing{}, err
+		}
+		// Asked afterwards: when the list lacks what the shutdown has stopped, this tells of it.
+		l.down, err = d.o.Services.GoingDown(ctx)
+		return l, err
+	}, func(now units.Instant, l listing, err error) {
 		d.listing = false
 		if err != nil {
 			d.systemdErr = err
@@ -42,7 +51,11 @@ func (d *Daemon) observe(now units.Instant) units.Instant {
 			return
 		}
 		d.systemdErr, d.listed = nil, began
-		d.take(seen)
+		if d.goingDown != l.down {
+			d.goingDown = l.down
+			d.o.Logger.Info().Bool("down", l.down).Msg("machine's way down began or was given up")
+		}
+		d.take(l.units)
 	})
 	return units.Instant{}
 }
@@ -65,6 +78,7 @@ func (d *Daemon) take(seen []Observation) {
 			o = Observation{ID: id, Phase: converge.Absent}
 		}
 		u.observed = o
+		u.begun = u.begun || o.Phase != converge.Absent
 	}
 }
 

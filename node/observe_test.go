@@ -21,6 +21,8 @@ func (c *counted) List(context.Context) ([]Observation, error) {
 	return nil, nil
 }
 
+func (*counted) GoingDown(context.Context) (bool, error) { return false, nil }
+
 // hinted has systemd give a hint every millisecond for some time, and returns how often it was asked.
 func hinted(t *testing.T, hints int) int {
 	t.Helper()

@@ -19,8 +19,14 @@ const (
 )
 
 // hold says why nothing may be started now; the zero Reason is "it may".
-func (d *Daemon) hold(_ *unit, now units.Instant) units.Reason {
+func (d *Daemon) hold(u *unit, now units.Instant) units.Reason {
+	if d.confirmed && u.bound() {
+		return d.holdBound(u, now)
+	}
 	switch {
+	case d.continuity.Held() != "" && u.rec.LaunchedBoot != "":
+		// It is nothing new: it has run here, on the word of the registry as it was then.
+		return d.holdOffline(now)
 	case d.continuity.Held() != "":
 		return units.Reason{Code: units.ReasonOffline, Message: "nothing new is started: " + d.continuity.Held()}
 	case d.confirmed && !d.continuity.Trusted():
@@ -30,6 +36,13 @@ func (d *Daemon) hold(_ *unit, now units.Instant) units.Reason {
 		return units.Reason{Code: units.ReasonTenureLost, Message: "the guard has not taken this node's place in the cluster yet"}
 	case d.confirmed:
 		return units.Reason{}
+	}
+	return d.holdOffline(now)
+}
+
+// holdOffline says why nothing may be started on the word of the disk alone.
+func (d *Daemon) holdOffline(now units.Instant) units.Reason {
+	switch {
 	case now.Boot < d.startedAt+offlineGrace:
 		return units.Reason{Code: units.ReasonOffline, Message: "waiting for the registry"}
 	case d.contact.IsZero():

@@ -17,7 +17,11 @@ type Overview struct {
 	States     map[units.State]int `json:"states"`
 	Units      []UnitOverview      `json:"units"`
 	Contact    float64             `json:"contactAgeSeconds"`
-	Seen       registry.Seen       `json:"seen"` // how far the registry was ever seen, and why it is not believed
+	// CutOff is set while the node has no contact to the cluster.
+	CutOff *CutOff `json:"cutOff,omitempty"`
+	// Held is why the registry is not believed; "" while it is.
+	Held string        `json:"held,omitempty"`
+	Seen registry.Seen `json:"seen"` // how far the registry was ever seen, and why it is not believed
 }
 
 // UnitOverview is one unit in an Overview.
@@ -43,31 +47,14 @@ func (d *Daemon) tellAll(now units.Instant) {
 	o := Overview{
 		Node: d.o.Node, Tenure: d.place.Tenure, Registered: d.registered, States: map[units.State]int{},
 		BadKeys: make(map[string]string, len(d.bad)), Seen: d.continuity.Seen(),
+		Units: make([]UnitOverview, 0, len(d.order)), Problems: d.problems(now),
 	}
 	for key, why := range d.bad { // order-free: it fills another map
 		o.BadKeys[key] = why
 	}
 	if d.loaded {
 		o.Contact = d.view.State(now).Age.Seconds()
-	}
-	for _, problem := range []struct {
-		is  bool
-		why string
-	}{
-		{!d.loaded, "the records are being read"},
-		{!d.confirmed, "the registry has not been read yet"},
-		{d.confirmed && d.loaded && d.view.State(now).Age > recentContact, "the registry does not answer"},
-		{d.continuity.Held() != "", "the registry is not believed: " + d.continuity.Held()},
-		{d.guardErr != nil, "the guard does not answer: " + text(d.guardErr)},
-		{d.place.asked && !d.place.held(), "the guard does not hold this node's place: " + d.place.Reason.String()},
-		{d.systemdErr != nil, "systemd does not answer: " + text(d.systemdErr)},
-		{d.describeErr != nil, "the machine cannot be described: " + text(d.describeErr)},
-		{d.registerErr != nil, "the node is not registered: " + text(d.registerErr)},
-		{!d.registered && d.registerErr == nil, "the node is not registered yet"},
-	} {
-		if problem.is {
-			o.Problems = append(o.Problems, problem.why)
-		}
+		o.CutOff, o.Held = d.overviewCutOff(now), d.continuity.Held()
 	}
 	for _, id := range d.order {
 		u := d.units[id]
@@ -77,9 +64,31 @@ func (d *Daemon) tellAll(now units.Instant) {
 	d.told.Store(&o)
 }
 
-func text(err error) string {
-	if err == nil {
-		return ""
+// problems says why the node is not ready.
+func (d *Daemon) problems(now units.Instant) (found []string) {
+	is := func(so bool, why string) {
+		if so {
+			found = append(found, why)
+		}
 	}
-	return err.Error()
+	failed := func(err error, what string) {
+		if err != nil {
+			found = append(found, what+": "+err.Error())
+		}
+	}
+	is(!d.loaded, "the records are being read")
+	is(!d.confirmed, "the registry has not been read yet")
+	is(d.confirmed && d.loaded && d.view.State(now).Age > recentContact, "the registry does not answer")
+	if held := d.continuity.Held(); held != "" {
+		found = append(found, "the registry is not believed: "+held)
+	}
+	failed(d.guardErr, "the guard does not answer")
+	if d.place.asked && !d.place.held() {
+		found = append(found, "the guard does not hold this node's place: "+d.place.Reason.String())
+	}
+	failed(d.systemdErr, "systemd does not answer")
+	failed(d.describeErr, "the machine cannot be described")
+	failed(d.registerErr, "the node is not registered")
+	is(!d.registered && d.registerErr == nil, "the node is not registered yet")
+	return found
 }

@@ -78,6 +78,8 @@ func (d *Daemon) register(now units.Instant) units.Instant {
 	switch {
 	case !d.described || !d.inPlace() || !d.confirmed:
 		return units.Instant{}
+	case !d.registered && d.nodeRevision == 0 && !d.keyUnique:
+		d.checkKey()
 	case !d.registered:
 		d.putNode()
 	case d.agentLease == 0:
@@ -152,6 +154,7 @@ func (d *Daemon) putNode() {
 			d.registration(now, err)
 		case r.Succeeded:
 			d.registered, d.nodeRevision, d.registerErr = true, r.Revision, nil
+			d.answered(now)
 			d.o.Logger.Info().Int64("tenure", tenure).Msg("node registered")
 		default:
 			d.reread(now, key, r.Results[0].Range.KVs)
@@ -167,6 +170,7 @@ func (d *Daemon) reread(now units.Instant, key string, kvs []registry.KeyValue) 
 	before := d.nodeRevision
 	d.nodeRevision, d.nodeExtra = 0, registry.Extra{}
 	if len(kvs) == 0 {
+		d.keyUnique = false // what comes is a first registration
 		if before == 0 {
 			d.registerAt = now.Boot + guardEvery
 		}
@@ -250,8 +254,11 @@ func (d *Daemon) keepAgent(now units.Instant) {
 	lease := d.agentLease
 	loop.Go(d.o.Executor, "keepalive", string(d.o.Node), func(ctx context.Context) (registry.Lease, error) {
 		return d.o.KV.KeepAlive(ctx, lease)
-	}, func(_ units.Instant, _ registry.Lease, err error) {
+	}, func(now units.Instant, _ registry.Lease, err error) {
 		d.registering = false
+		if err == nil || errors.Is(err, registry.ErrLeaseNotFound) {
+			d.answered(now)
+		}
 		if errors.Is(err, registry.ErrLeaseNotFound) {
 			d.agentLease, d.agentOut = 0, false
 		}

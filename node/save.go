@@ -39,7 +39,8 @@ func (d *Daemon) load() {
 		}
 		for _, rec := range l.records {
 			if d.units[rec.ID] == nil {
-				u := &unit{rec: rec, saved: true, assigned: true}
+				// An earlier life of the daemon asked for its start and may have died before it heard of it.
+				u := &unit{rec: rec, saved: true, assigned: true, begun: rec.LaunchedBoot == d.o.BootID}
 				d.add(u)
 			}
 		}

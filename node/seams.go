@@ -55,8 +55,11 @@ type Services interface {
 	Stop(ctx context.Context, id units.UnitID) error
 	// Reset lets systemd forget a failed unit, and removes what was kept for it.
 	Reset(ctx context.Context, id units.UnitID) error
-	// List returns every unit of nsched that systemd has loaded.
+	// List returns every unit of nsched that systemd has loaded. One that is bound to a tenure is not
+	// told as ended, or left out, while any of its processes is there.
 	List(ctx context.Context) ([]Observation, error)
+	// GoingDown reports whether the machine is shutting down.
+	GoingDown(ctx context.Context) (bool, error)
 	// Tidy removes the files that were kept for units other than these, and the shims that no unit
 	// names. No Start may be under way.
 	Tidy(ctx context.Context, keep []units.UnitID, shims []string) error

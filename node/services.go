@@ -29,13 +29,27 @@ type UnitFiles interface {
 	Sweep(keep []units.UnitID, shims []string) error
 }
 
-// Systemd runs units under systemd. GuardUnit and GuardSocket are what a unit bound to the tenure is
-// bound to.
+// Bounds is what Systemd needs of the notes of bound units: systemd.Bounds, or the fake's.
+type Bounds interface {
+	// List returns every unit that is noted, also one whose processes are gone.
+	List() ([]units.Bound, error)
+	// Empty reports whether no process of the unit is left.
+	Empty(ctx context.Context, id units.UnitID) (bool, error)
+	// Forget removes a unit's note. One that is not there is fine.
+	Forget(id units.UnitID) error
+}
+
+// Systemd runs units under systemd.
 type Systemd struct {
-	Manager     ServiceManager
-	Files       UnitFiles
-	GuardUnit   string
-	GuardSocket string
+	Manager ServiceManager
+	Files   UnitFiles
+	Bounds  Bounds // nil: nothing is ever noted
+	// GuardUnit ends the units that are bound to the tenure with it, and GuardSocket is where they ask;
+	// DaemonUnit stops after every unit when the machine goes down. "" is none.
+	GuardUnit, DaemonUnit string
+	GuardSocket           string
+	// Down reports whether the machine is shutting down; nil: it never is.
+	Down func(ctx context.Context) (bool, error)
 }
 
 // Start implements Services.
@@ -57,6 +71,9 @@ func (s Systemd) Start(ctx context.Context, u Service) error {
 	}
 	if u.App.Singleton {
 		service.Restart = units.Restart{}
+	}
+	if s.DaemonUnit != "" {
+		service.After = []string{s.DaemonUnit}
 	}
 	err = s.Manager.Start(ctx, service)
 	if errors.Is(err, systemd.ErrExists) {
@@ -89,6 +106,9 @@ func (s Systemd) Reset(ctx context.Context, id units.UnitID) error {
 	if err := unlessMissing(s.Manager.ResetFailed(ctx, id)); err != nil {
 		return err
 	}
+	if err := s.forget(ctx, id); err != nil {
+		return err
+	}
 	return s.Files.Remove(id)
 }
 
@@ -100,12 +120,25 @@ func unlessMissing(err error) error {
 }
 
 // Tidy implements Services.
-func (s Systemd) Tidy(_ context.Context, keep []units.UnitID, shims []string) error {
-	return s.Files.Sweep(keep, shims)
+func (s Systemd) Tidy(ctx context.Context, keep []units.UnitID, shims []string) error {
+	return errors.Join(s.sweepNotes(ctx, keep), s.Files.Sweep(keep, shims))
+}
+
+// GoingDown implements Services.
+func (s Systemd) GoingDown(ctx context.Context) (bool, error) {
+	if s.Down == nil {
+		return false, nil
+	}
+	return s.Down(ctx)
 }
 
 // List implements Services.
 func (s Systemd) List(ctx context.Context) ([]Observation, error) {
+	// Before systemd is asked: a unit that is noted later is none that the listing lacks.
+	noted, err := s.noted()
+	if err != nil {
+		return nil, err
+	}
 	list, err := s.Manager.List(ctx)
 	if err != nil {
 		return nil, err
@@ -114,6 +147,7 @@ func (s Systemd) List(ctx context.Context) ([]Observation, error) {
 	for _, u := range list {
 		seen = append(seen, observation(u))
 	}
+	seen = s.lingering(ctx, noted, seen)
 	slices.SortFunc(seen, func(a, b Observation) int { return a.ID.Compare(b.ID) })
 	return seen, nil
 }

@@ -33,6 +33,8 @@ type unit struct {
 	assigned bool
 	readAt   time.Duration // when the document may be read again
 
+	rootName string // see root
+
 	app     *units.App
 	refused units.Reason
 
@@ -45,6 +47,9 @@ type unit struct {
 	actAt    time.Duration
 	launch   converge.Launch
 	launches int // failed in a row
+	// begun: systemd may have run it in this boot.
+	begun     bool
+	admission admission
 
 	checks     []*check
 	checkedFor string // the invocation that the checks are about
@@ -64,9 +69,10 @@ func (u *unit) facts(d *Daemon, now units.Instant) converge.Facts {
 		Assigned: u.assigned || !d.continuity.Trusted(),
 		Spec:     converge.Spec{Known: u.app != nil || !u.refused.IsZero(), Refused: u.refused},
 		Closure:  u.closure,
-		Service:  u.service(d),
-		Launch:   u.launch,
-		Ended:    u.rec.Ended, EndStored: u.report.endStored() && u.onDisk(),
+		Service:  u.service(d, now),
+		Over:     d.over(u), GoingDown: d.goingDown,
+		Launch: u.launch,
+		Ended:  u.rec.Ended, EndStored: u.report.endStored() && u.onDisk(),
 		Published: u.report.published(), Offered: d.offered(u),
 		WithdrawAsked: u.report.withdrawAsked, Withdrawn: u.report.withdrawn,
 	}
@@ -74,7 +80,10 @@ func (u *unit) facts(d *Daemon, now units.Instant) converge.Facts {
 		f.Closure = converge.Closure{Ready: true}
 	}
 	f.Launch.Asked = u.rec.LaunchedBoot == d.o.BootID
+	f.Launch.Before = u.rec.LaunchedBoot != "" && !f.Launch.Asked
+	f.Launch.Begun = u.begun
 	if u.app != nil {
+		f.Spec.Bound = u.bound()
 		f.Spec.Checks, f.Spec.DrainDelay = u.app.HealthChecks.Any(), u.app.Stop.DrainDelay
 	}
 	if u.observed.Phase == converge.Running && u.checkedFor == u.observed.Invocation {
@@ -84,11 +93,14 @@ func (u *unit) facts(d *Daemon, now units.Instant) converge.Facts {
 }
 
 // service is systemd's word, or nothing while an action is in flight or no listing has begun since.
-func (u *unit) service(d *Daemon) converge.Service {
+func (u *unit) service(d *Daemon, now units.Instant) converge.Service {
 	if u.busy[laneSystemd] || d.listed <= u.acted {
 		return converge.Service{}
 	}
 	o := u.observed
+	if u.bound() {
+		o.Reason = d.whyEnded(o, now)
+	}
 	return converge.Service{Phase: o.Phase, Result: o.Result, ExitCode: o.ExitCode, Signal: o.Signal, Reason: o.Reason}
 }
 
@@ -111,4 +123,9 @@ func (u *unit) desire(a units.Assignment, revision int64) {
 }
 
 // root names the GC root that pins the unit's closure: one per app and generation on a node.
-func (u *unit) root() string { return units.RootName(u.rec.ID.AppID(), u.rec.ID.Generation) }
+func (u *unit) root() string {
+	if u.rootName == "" {
+		u.rootName = units.RootName(u.rec.ID.AppID(), u.rec.ID.Generation)
+	}
+	return u.rootName
+}

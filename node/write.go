@@ -137,6 +137,9 @@ func (d *Daemon) written(b batch, now units.Instant, t registry.TxnResult, err e
 	for _, p := range b.parts {
 		p.u.report.inFlight = false
 	}
+	if err == nil {
+		d.answered(now)
+	}
 	switch {
 	case err == nil && t.Succeeded:
 		for _, p := range b.parts {

@@ -68,7 +68,7 @@ func (s *session) runDev(ctx context.Context, state string) error {
 	defer etcd.Close()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.runGuard(ctx, node) })
-	group.Go(func() error { return s.runNode(ctx, node) })
+	group.Go(func() error { return s.runNode(ctx, node, "", "") })
 	group.Go(func() error { return s.runScheduler(ctx, sched) })
 	s.sayDev(endpoint)
 	if err := group.Wait(); !errors.Is(err, context.Canceled) {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	mathrand "math/rand/v2"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,8 +16,15 @@ import (
 	"github.com/nsched/nsched/units/registry"
 )
 
-// guardUnit is the guard's systemd unit, which singletons are bound to.
-const guardUnit = "nsched-guard.service"
+// The systemd units of a node: what is bound to its tenure ends with the first, and everything stops before
+// the second when the machine goes down. It is not guard or daemon itself: see nsched-units.target.
+const (
+	guardUnit  = "nsched-guard.service"
+	daemonUnit = "nsched-units.target"
+)
+
+// boundDir is where bound units are noted, for the guard and the reaper.
+func boundDir(c config) string { return filepath.Join(c.text("paths.runtime"), "bound") }
 
 func (s *session) nodeCommand() *cobra.Command {
 	var file string
@@ -30,14 +39,16 @@ func (s *session) nodeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return s.runNode(c.Context(), loaded)
+			return s.runNode(c.Context(), loaded, guardUnit, daemonUnit)
 		},
 	}
 	c.Flags().StringVar(&file, "config", "", "file to read (default "+configDir+"/node.json)")
 	return c
 }
 
-func (s *session) runNode(ctx context.Context, c config) error {
+// runNode runs the daemon. guardUnit and daemonUnit are the systemd units that guard and daemon run in; ""
+// where there are none.
+func (s *session) runNode(ctx context.Context, c config, guardUnit, daemonUnit string) error {
 	log, err := s.logger(c.text("log.level"), c.text("log.format"))
 	if err != nil {
 		return err
@@ -67,7 +78,8 @@ func (s *session) runNode(ctx context.Context, c config) error {
 	if err != nil {
 		return err
 	}
-	manager := systemd.New(systemd.Options{Log: log})
+	bounds := systemd.Bounds{Dir: boundDir(c)}
+	manager := systemd.New(systemd.Options{Log: log, Bounds: bounds})
 	defer manager.Close()
 	store := nix.New(nix.Options{
 		NixStore: c.text("nix.nixStore"), TrustedKeys: trusted, Substituters: c.list("nix.caches"),
@@ -85,7 +97,8 @@ func (s *session) runNode(ctx context.Context, c config) error {
 				Files: node.ShimFiles{
 					Records: systemd.NewRecords(state("records")), Shims: systemd.NewShims(state("exec")), Shim: shim,
 				},
-				GuardUnit: guardUnit, GuardSocket: guardSocket(c),
+				Bounds: bounds, GuardUnit: guardUnit, DaemonUnit: daemonUnit, GuardSocket: guardSocket(c),
+				Down: manager.GoingDown,
 			},
 			Prober: node.NetProber{}, Ports: node.HostPorts{},
 			Records: node.RecordDir(state("units")), Contact: node.ContactFile(state("contact")),
@@ -99,6 +112,7 @@ func (s *session) runNode(ctx context.Context, c config) error {
 				},
 				listener: listener, encrypted: c.text("api.tlsCert") != "",
 			},
+			Rand:   mathrand.New(mathrand.NewPCG(uint64(time.Now().UnixNano()), 1)),
 			Logger: log,
 		},
 		Clock: loop.Now, Hints: systemdHints(manager, log), Listener: listener, Journal: node.Journalctl{},

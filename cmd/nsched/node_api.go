@@ -94,6 +94,9 @@ func (a api) logs(ctx context.Context, base string, id units.UnitID, lines int, 
 		if json.Unmarshal(scan.Bytes(), &line) != nil {
 			continue // one line that cannot be read hides no other
 		}
+		if line.Error != "" {
+			return fmt.Errorf("node %s: %s", line.Node, line.Error)
+		}
 		if err := each(line); err != nil {
 			return err
 		}

@@ -71,21 +71,32 @@ func (m *Manager) ResetFailed(ctx context.Context, id units.UnitID) error {
 }
 
 // Version returns systemd's own word for its version, such as "252.39-1~deb12u2".
-func (m *Manager) Version(ctx context.Context) (version string, err error) {
-	err = m.call(ctx, "read version of", "systemd", func(ctx context.Context, c *connection) error {
+func (m *Manager) Version(ctx context.Context) (string, error) {
+	return m.property(ctx, "read version of", "Version")
+}
+
+// GoingDown reports whether the machine is shutting down: the target for it is on its way, and systemd
+// stops everything. It is so from before the first unit is stopped until the end.
+func (m *Manager) GoingDown(ctx context.Context) (bool, error) {
+	state, err := m.property(ctx, "read the state of", "SystemState")
+	return state == "stopping", err
+}
+
+// property reads one of the manager's properties that are text.
+func (m *Manager) property(ctx context.Context, what, name string) (text string, err error) {
+	err = m.call(ctx, what, "systemd", func(ctx context.Context, c *connection) error {
 		var v dbus.Variant
 		const get = "org.freedesktop.DBus.Properties.Get"
-		if err := c.manager().CallWithContext(ctx, get, 0, managerInterface, "Version").Store(&v); err != nil {
+		if err := c.manager().CallWithContext(ctx, get, 0, managerInterface, name).Store(&v); err != nil {
 			return err
 		}
-		text, ok := v.Value().(string)
-		if !ok {
-			return fmt.Errorf("%w: property Version is %T", ErrProtocol, v.Value())
+		var ok bool
+		if text, ok = v.Value().(string); !ok {
+			return fmt.Errorf("%w: property %s is %T", ErrProtocol, name, v.Value())
 		}
-		version = text
 		return nil
 	})
-	return version, err
+	return text, err
 }
 
 const managerInterface = "org.freedesktop.systemd1.Manager"
