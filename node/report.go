@@ -1,7 +1,7 @@
 package node
 
 import (
-	"reflect"
+	"maps"
 	"slices"
 	"time"
 
@@ -66,7 +66,7 @@ func (d *Daemon) dirty(r *report) bool {
 // for a node that is not in its place.
 func (d *Daemon) puts(r *report) bool {
 	return r.endpoint != nil && !r.gone && d.inPlace() &&
-		(r.endpointOut != endpointThere || r.outLease != d.place.Lease || !reflect.DeepEqual(r.out, *r.endpoint))
+		(r.endpointOut != endpointThere || r.outLease != d.place.Lease || !sameEndpoint(r.out, *r.endpoint))
 }
 
 // deletes reports whether the endpoint is to go. What an earlier daemon published stays until it is known
@@ -166,7 +166,11 @@ func (d *Daemon) endpoint(u *unit) *units.Endpoint {
 
 // offered reports whether the endpoint that is wanted out is the right one.
 func (d *Daemon) offered(u *unit) bool {
-	return u.report.endpoint != nil && (!d.described || reflect.DeepEqual(u.report.endpoint, d.endpoint(u)))
+	return u.report.endpoint != nil && (!d.described || sameEndpoint(*u.report.endpoint, *d.endpoint(u)))
+}
+
+func sameEndpoint(a, b units.Endpoint) bool {
+	return slices.Equal(a.Addresses, b.Addresses) && maps.Equal(a.Ports, b.Ports)
 }
 
 // publish wants the endpoint out.

@@ -58,6 +58,11 @@ type Election struct {
 	log      zerolog.Logger
 	view     *View
 	runs     sorted[KeyValue] // the candidates' keys
+	observed struct {         // the leader's key as it was decoded last
+		key    string
+		rev    int64
+		leader units.Leader
+	}
 	value    []byte
 	retry    backOff
 	retryAt  time.Duration
@@ -204,11 +209,14 @@ func (e *Election) Observe() (Observed, bool) {
 	if !ok {
 		return Observed{}, false
 	}
-	leader, _, err := Decode[units.Leader](first.Key, first.Value)
-	if err != nil {
-		leader = units.Leader{}
+	if first.Key != e.observed.key || first.ModRevision != e.observed.rev {
+		leader, _, err := Decode[units.Leader](first.Key, first.Value)
+		if err != nil {
+			leader = units.Leader{}
+		}
+		e.observed.key, e.observed.rev, e.observed.leader = first.Key, first.ModRevision, leader
 	}
-	return Observed{Leader: leader, Term: first.CreateRevision, Self: first.Key == e.own.Key}, true
+	return Observed{Leader: e.observed.leader, Term: first.CreateRevision, Self: first.Key == e.own.Key}, true
 }
 
 // first returns the key of the candidate that leads.
