@@ -44,10 +44,10 @@ type Systemd struct {
 	Manager ServiceManager
 	Files   UnitFiles
 	Bounds  Bounds // nil: nothing is ever noted
-	// GuardUnit ends the units that are bound to the tenure with it, and GuardSocket is where they ask;
-	// DaemonUnit stops after every unit when the machine goes down. "" is none.
-	GuardUnit, DaemonUnit string
-	GuardSocket           string
+	// GuardUnit ends the units that are bound to the tenure with it; After stops after every unit when the
+	// machine goes down, and before guard and daemon. "" is none.
+	GuardUnit, After string
+	GuardSocket      string // where bound units ask
 	// Down reports whether the machine is shutting down; nil: it never is.
 	Down func(ctx context.Context) (bool, error)
 }
@@ -72,8 +72,8 @@ func (s Systemd) Start(ctx context.Context, u Service) error {
 	if u.App.Singleton {
 		service.Restart = units.Restart{}
 	}
-	if s.DaemonUnit != "" {
-		service.After = []string{s.DaemonUnit}
+	if s.After != "" {
+		service.After = []string{s.After}
 	}
 	err = s.Manager.Start(ctx, service)
 	if errors.Is(err, systemd.ErrExists) {

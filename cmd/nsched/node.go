@@ -19,12 +19,9 @@ import (
 // The systemd units of a node: what is bound to its tenure ends with the first, and everything stops before
 // the second when the machine goes down. It is not guard or daemon itself: see nsched-units.target.
 const (
-	guardUnit  = "nsched-guard.service"
-	daemonUnit = "nsched-units.target"
+	guardUnit   = "nsched-guard.service"
+	unitsTarget = "nsched-units.target"
 )
-
-// boundDir is where bound units are noted, for the guard and the reaper.
-func boundDir(c config) string { return filepath.Join(c.text("paths.runtime"), "bound") }
 
 func (s *session) nodeCommand() *cobra.Command {
 	var file string
@@ -39,16 +36,16 @@ func (s *session) nodeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return s.runNode(c.Context(), loaded, guardUnit, daemonUnit)
+			return s.runNode(c.Context(), loaded, guardUnit, unitsTarget)
 		},
 	}
 	c.Flags().StringVar(&file, "config", "", "file to read (default "+configDir+"/node.json)")
 	return c
 }
 
-// runNode runs the daemon. guardUnit and daemonUnit are the systemd units that guard and daemon run in; ""
-// where there are none.
-func (s *session) runNode(ctx context.Context, c config, guardUnit, daemonUnit string) error {
+// runNode runs the daemon. guardUnit is the systemd unit that the guard runs in, target what every unit is
+// ordered after; "" where there is none.
+func (s *session) runNode(ctx context.Context, c config, guardUnit, target string) error {
 	log, err := s.logger(c.text("log.level"), c.text("log.format"))
 	if err != nil {
 		return err
@@ -78,7 +75,7 @@ func (s *session) runNode(ctx context.Context, c config, guardUnit, daemonUnit s
 	if err != nil {
 		return err
 	}
-	bounds := systemd.Bounds{Dir: boundDir(c)}
+	bounds := boundNotes(c)
 	manager := systemd.New(systemd.Options{Log: log, Bounds: bounds})
 	defer manager.Close()
 	store := nix.New(nix.Options{
@@ -97,7 +94,7 @@ func (s *session) runNode(ctx context.Context, c config, guardUnit, daemonUnit s
 				Files: node.ShimFiles{
 					Records: systemd.NewRecords(state("records")), Shims: systemd.NewShims(state("exec")), Shim: shim,
 				},
-				Bounds: bounds, GuardUnit: guardUnit, DaemonUnit: daemonUnit, GuardSocket: guardSocket(c),
+				Bounds: bounds, GuardUnit: guardUnit, After: target, GuardSocket: guardSocket(c),
 				Down: manager.GoingDown,
 			},
 			Prober: node.NetProber{}, Ports: node.HostPorts{},

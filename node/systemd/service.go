@@ -108,7 +108,7 @@ func (s Service) Validate() error {
 			return fail(p.what, "must be a clean absolute path of letters, digits and ._+@=-")
 		}
 	}
-	for _, name := range s.others() {
+	for _, name := range s.named() {
 		if !plain(name) || strings.Contains(name, "/") || path.Ext(name) == "" {
 			return fail("what it is bound to or ordered after", "must be the name of a systemd unit")
 		}
@@ -142,8 +142,8 @@ func (s Service) Validate() error {
 	return nil
 }
 
-// others returns the systemd units that this one names.
-func (s Service) others() []string {
+// named returns the systemd units that this one names.
+func (s Service) named() []string {
 	if s.BindTo == "" {
 		return s.After
 	}
