@@ -48,11 +48,7 @@ func (a etcdAccess) open() (registry.Keys, *registry.Etcd, error) {
 	if err != nil {
 		return registry.Keys{}, nil, usage("%w", err)
 	}
-	tls, err := a.files.Config()
-	if err != nil {
-		return registry.Keys{}, nil, usage("%w", err)
-	}
-	o := registry.EtcdOptions{Endpoints: a.endpoints, TLS: tls, Username: a.username, AllowInsecure: a.allowInsecure}
+	o := registry.EtcdOptions{Endpoints: a.endpoints, Files: a.files, Username: a.username, AllowInsecure: a.allowInsecure}
 	if a.passwordFile != "" {
 		raw, err := os.ReadFile(a.passwordFile)
 		if err != nil {

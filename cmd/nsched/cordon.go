@@ -60,20 +60,12 @@ func (c cluster) operate(ctx context.Context, name units.NodeName, change func(*
 			}
 			return false, err
 		}
-		for bad := range snapshot.Bad(key) {
-			if bad.Key == key {
-				return false, fmt.Errorf("change node %s: %w; mend or delete the key", name, bad.Err)
-			}
+		o, extra, revision, err := c.operator(snapshot, name)
+		if err != nil {
+			return false, err
 		}
 		if _, known := snapshot.Item(c.keys.Node(name)); !known {
 			return false, exit(exitFailed, "there is no node %s; see nsched nodes", name)
-		}
-		var o units.Operator
-		var extra registry.Extra
-		var revision int64
-		if item, ok := snapshot.Item(key); ok {
-			o, _ = item.Decoded.(units.Operator)
-			extra, revision = item.Extra, item.Raw.ModRevision
 		}
 		if !change(&o) {
 			return asked, nil
@@ -96,4 +88,20 @@ func (c cluster) operate(ctx context.Context, name units.NodeName, change func(*
 		}
 	}
 	return false, exit(exitChanged, "node %s is being changed by others all the time; nothing was done", name)
+}
+
+// operator is what operators have decided about a node, and the revision of that; 0 is nothing.
+func (c cluster) operator(s *registry.Snapshot, name units.NodeName) (o units.Operator, _ registry.Extra, revision int64, _ error) {
+	key := c.keys.Operator(name)
+	for bad := range s.Bad(key) {
+		if bad.Key == key {
+			return o, registry.Extra{}, 0, fmt.Errorf("change node %s: %w; mend or delete the key", name, bad.Err)
+		}
+	}
+	item, ok := s.Item(key)
+	if !ok {
+		return o, registry.Extra{}, 0, nil
+	}
+	o, _ = item.Decoded.(units.Operator)
+	return o, item.Extra, item.Raw.ModRevision, nil
 }

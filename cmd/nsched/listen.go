@@ -8,8 +8,8 @@ import (
 	"os"
 )
 
-// apiListener listens where the section api says, with TLS if it is configured. The certificate is read
-// again for every connection, so that renewing it needs no restart.
+// apiListener listens where the section api says, with TLS if it is configured. Certificate and authority
+// are read again for every connection, so that renewing them needs no restart.
 func apiListener(c config) (net.Listener, error) {
 	l, err := net.Listen("tcp", c.text("api.listen"))
 	if err != nil {
@@ -27,24 +27,26 @@ func apiListener(c config) (net.Listener, error) {
 }
 
 func apiTLS(c config) (*tls.Config, error) {
-	cert, key := c.text("api.tlsCert"), c.text("api.tlsKey")
-	if cert == "" {
+	if c.text("api.tlsCert") == "" {
 		return nil, nil
 	}
-	load := func() (*tls.Certificate, error) {
-		pair, err := tls.LoadX509KeyPair(cert, key)
-		if err != nil {
-			return nil, fmt.Errorf("read the API's certificate: %w", err)
-		}
-		return &pair, nil
-	}
-	if _, err := load(); err != nil {
+	if _, err := apiTLSNow(c); err != nil {
 		return nil, err
 	}
+	return &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return apiTLSNow(c) },
+	}, nil
+}
+
+// apiTLSNow is what the files say at this moment.
+func apiTLSNow(c config) (*tls.Config, error) {
+	pair, err := tls.LoadX509KeyPair(c.text("api.tlsCert"), c.text("api.tlsKey"))
+	if err != nil {
+		return nil, fmt.Errorf("read the API's certificate: %w", err)
+	}
 	t := &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		NextProtos:     []string{"h2", "http/1.1"},
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return load() },
+		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{pair},
 	}
 	if ca := c.text("api.tlsClientCA"); ca != "" {
 		pem, err := os.ReadFile(ca)

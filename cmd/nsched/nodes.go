@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,27 +20,36 @@ func joinPort(host string, port uint16) string {
 	return net.JoinHostPort(host, strconv.Itoa(int(port)))
 }
 
-// nodeView is one node in `nsched nodes -o json`. Capacity is what units may use of it, Used what its
-// assignments have reserved.
+// nodeView is one node in `nsched nodes -o json`. Capacity is what units may use of it.
 type nodeView struct {
-	Name     units.NodeName `json:"name"`
-	State    string         `json:"state"`
-	Cordoned bool           `json:"cordoned"`
-	Tenure   int64          `json:"tenure,omitempty"`
-	Units    int            `json:"units"`
+	Name          units.NodeName `json:"name"`
+	State         string         `json:"state"`
+	Reason        units.Reason   `json:"reason,omitzero"`
+	Cordoned      bool           `json:"cordoned"`
+	ConfirmedLost bool           `json:"confirmedLost,omitempty"`
+	LostAtMs      int64          `json:"lostAtMs,omitempty"`
+	Tenure        int64          `json:"tenure,omitempty"`
+	Units         int            `json:"units"`
 	units.Node
 	Problem string `json:"problem,omitempty"`
 }
 
-const nodeJSON = "JSON: {name, state, cordoned, tenure, units, problem} and the registration: {key, bootId, system, os, kernel,\n" +
-	"capacity: {cpuMilli, memoryBytes, diskBytes, devices}, addresses, labels, traits, pool, reservedPorts,\n" +
-	"namespaces, caches, publicKeys, appSchema, api, versions}. state is ready, daemonDown or gone. Without NODE it\n" +
-	"is a list of these."
+const nodeJSON = "JSON: {name, state, reason: {code, message}, cordoned, confirmedLost, lostAtMs, tenure, units, problem} and\n" +
+	"the registration: {key, bootId, system, os, kernel, capacity: {cpuMilli, memoryBytes, diskBytes, devices},\n" +
+	"addresses, labels, traits, pool, reservedPorts, namespaces, caches, publicKeys, appSchema, api, versions}.\n" +
+	"Without NODE it is a list of these. state is one of\n" +
+	"  ready       it takes units\n" +
+	"  daemonDown  its guard lives and its daemon does not\n" +
+	"  gone        its lease has ended just now\n" +
+	"  lost        that is on record, since lostAtMs of the cluster's time: its units are replaced\n" +
+	"  frozen      it is gone with so many others that none of them is given up, see nodes confirm-lost\n" +
+	"  fenced      it was told to leave the cluster and has not yet\n" +
+	"  keyCopied   it has the key of another node and takes nothing"
 
 func (c cluster) nodeScope() scope {
 	return scope{prefixes: []string{
 		c.keys.Under(registry.KindNode), c.keys.Under(registry.KindAlive), c.keys.Under(registry.KindAgent),
-		c.keys.Under(registry.KindOperator), c.keys.Under(registry.KindUnit),
+		c.keys.Under(registry.KindOperator), c.keys.Under(registry.KindUnit), c.keys.Under(registry.KindFence),
 	}}
 }
 
@@ -46,12 +57,9 @@ func (c cluster) nodeScope() scope {
 func (c cluster) nodes(s *registry.Snapshot) []nodeView {
 	var list []nodeView
 	add := func(name units.NodeName, n units.Node, problem string) {
-		v := nodeView{Name: name, Node: n, Problem: problem, State: "gone"}
+		v := nodeView{Name: name, Node: n, Problem: problem}
 		if alive, ok := s.Item(c.keys.Alive(name)); ok {
-			v.Tenure, v.State = alive.Raw.CreateRevision, "daemonDown"
-			if _, ok := s.Item(c.keys.Agent(name)); ok {
-				v.State = "ready"
-			}
+			v.Tenure = alive.Raw.CreateRevision
 		}
 		if o, ok := registry.Lookup[units.Operator](s, c.keys.Operator(name)); ok {
 			v.Cordoned = o.Cordon
@@ -70,6 +78,8 @@ func (c cluster) nodes(s *registry.Snapshot) []nodeView {
 	for key, n := range registry.All[units.Node](s, c.keys.Under(registry.KindNode)) {
 		add(key.Node, n, bad[key.Node])
 	}
+	slices.SortFunc(list, func(a, b nodeView) int { return cmp.Compare(a.Name, b.Name) })
+	c.standings(s, list)
 	return list
 }
 
@@ -101,7 +111,7 @@ func (s *session) nodesCommand() *cobra.Command {
 			})
 		},
 	}
-	c.AddCommand(s.forgetCommand())
+	c.AddCommand(s.forgetCommand(), s.confirmLostCommand())
 	return uses(c, "selector", "watch")
 }
 
@@ -116,7 +126,7 @@ func nodeNamed(text string) (units.NodeName, error) {
 func (s *session) showNodes(all []nodeView, only units.NodeName, labels []requirement) error {
 	views := []nodeView{}
 	t := table{columns: []string{
-		"NODE", "STATE", "UNITS", "CPU", "MEMORY", "DISK", "ADDRESS", "+SYSTEM", "+POOL", "+TRAITS", "+LABELS", "+VERSION", "+API", "+PROBLEM",
+		"NODE", "STATE", "UNITS", "CPU", "MEMORY", "DISK", "ADDRESS", "+SYSTEM", "+POOL", "+TRAITS", "+LABELS", "+VERSION", "+API", "+REASON", "+PROBLEM",
 	}}
 	for _, v := range all {
 		if only != "" && v.Name != only || !selected(v.Labels, labels) {
@@ -124,6 +134,9 @@ func (s *session) showNodes(all []nodeView, only units.NodeName, labels []requir
 		}
 		views = append(views, v)
 		state := v.State
+		if v.ConfirmedLost {
+			state += ",confirmed"
+		}
 		if v.Cordoned {
 			state += ",cordoned"
 		}
@@ -145,7 +158,7 @@ func (s *session) showNodes(all []nodeView, only units.NodeName, labels []requir
 		t.add(
 			string(v.Name), state, strconv.Itoa(v.Units), units.CPUMilli(v.Capacity.CPUMilli).String(),
 			roundBytes(v.Capacity.MemoryBytes), roundBytes(v.Capacity.DiskBytes), address, v.System, v.Pool,
-			strings.Join(traits, ","), strings.Join(pairs, ","), v.Versions.Nsched, v.API, v.Problem,
+			strings.Join(traits, ","), strings.Join(pairs, ","), v.Versions.Nsched, v.API, v.Reason.String(), v.Problem,
 		)
 	}
 	if only == "" {

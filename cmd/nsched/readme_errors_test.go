@@ -31,7 +31,8 @@ var sentinels = map[string]error{
 	"registry.ErrClosed": registry.ErrClosed, "registry.ErrKey": registry.ErrKey,
 	"registry.ErrUndecodable": registry.ErrUndecodable, "registry.ErrStaleView": registry.ErrStaleView,
 	"registry.ErrNoTerm": registry.ErrNoTerm, "registry.ErrRegressed": registry.ErrRegressed,
-	"embedded.ErrInUse": embedded.ErrInUse,
+	"registry.ErrSnapshot": registry.ErrSnapshot,
+	"embedded.ErrInUse":    embedded.ErrInUse, "embedded.ErrNotEmpty": embedded.ErrNotEmpty,
 
 	"nix.ErrNotFound": nix.ErrNotFound, "nix.ErrUnsigned": nix.ErrUnsigned, "nix.ErrBadSignature": nix.ErrBadSignature,
 	"nix.ErrNoTrustedKey": nix.ErrNoTrustedKey, "nix.ErrFetch": nix.ErrFetch, "nix.ErrDiskFull": nix.ErrDiskFull,

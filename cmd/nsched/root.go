@@ -57,8 +57,8 @@ func (s *session) rootCommand() *cobra.Command {
 	group(groupApps, s.submitCommand(), s.planCommand(), s.validateCommand(), s.schemaCommand(), s.statusCommand(),
 		s.explainCommand(), s.scaleCommand(), s.stopCommand(), s.unitsCommand(), s.logsCommand(), s.eventsCommand())
 	group(groupNodes, s.nodesCommand(), s.cordonCommand(), s.uncordonCommand())
-	group(groupRunning, s.devCommand(), s.schedulerCommand(), s.nodeCommand(), s.configCommand(), s.completionCommand(), s.versionCommand())
-	group(groupRunning, s.guardCommand(), s.manCommand()) // hidden
+	group(groupRunning, s.devCommand(), s.schedulerCommand(), s.nodeCommand(), s.clusterCommand(), s.configCommand(), s.completionCommand(), s.versionCommand())
+	group(groupRunning, s.guardCommand(), s.reaperCommand(), s.manCommand()) // hidden
 	root.SetHelpCommandGroupID(groupRunning)
 	return root
 }

@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "rewrite what the scripts expect")
 // TestScripts runs the program as a person does. Besides testscript's own commands there are:
 //
 //	exits CODE ARG…      nsched ARG… ends with that code
-//	etcd                 starts an etcd that nsched talks to, and no more
+//	etcd [DIR]           starts an etcd that nsched talks to from now on, and no more, on DIR/etcd
 //	nodes NAME…          registers nodes in it
 //	push PATH            puts a path into the cache that the nodes ask
 //	put KEY FILE         writes a file into etcd, below the prefix
@@ -81,10 +81,10 @@ func exitsCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func etcdCommand(ts *testscript.TestScript, _ bool, _ []string) {
+func etcdCommand(ts *testscript.TestScript, _ bool, args []string) {
 	s := stageOf(ts)
-	s.stage = newStage(context.Background(), ts, ts.MkAbs("."))
-	ts.Defer(s.close)
+	s.stage = newStage(context.Background(), ts, ts.MkAbs(strings.Join(args, "")))
+	ts.Defer(s.stage.close)
 	ts.Setenv("NSCHED_ENDPOINTS", s.endpoint)
 }
 

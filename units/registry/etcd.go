@@ -17,8 +17,11 @@ import (
 type EtcdOptions struct {
 	// Endpoints are URLs: http, https, unix or unixs, or host:port. All are of one kind, encrypted or not.
 	Endpoints []string
-	// TLS encrypts the connection, and proves who we are where it holds a certificate. TLSFiles makes
-	// one.
+	// Files encrypt the connection, and prove who we are where there is a certificate among them. They are
+	// read anew for each connection, authorities included, so that renewing them needs no restart; while
+	// they cannot be read there is no connection.
+	Files TLSFiles
+	// TLS does the same by what is in memory. It is for who has no Files.
 	TLS *tls.Config
 	// Username and Password log in where etcd's authentication is on and no certificate does it.
 	Username, Password string
@@ -60,6 +63,12 @@ type link struct {
 
 // NewEtcd checks the options. It neither connects nor needs etcd to be there.
 func NewEtcd(o EtcdOptions) (*Etcd, error) {
+	if o.Files != (TLSFiles{}) {
+		var err error
+		if o.TLS, err = o.Files.Config(); err != nil {
+			return nil, err
+		}
+	}
 	if err := checkEndpoints(o); err != nil {
 		return nil, err
 	}

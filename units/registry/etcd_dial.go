@@ -62,19 +62,22 @@ func (e *Etcd) dial(ctx context.Context) (*link, error) {
 	// while the client still logs in.
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, cancel)
+	options := []grpc.DialOption{
+		grpc.WithNoProxy(),
+		grpc.WithStatsHandler(sentHandler{}),
+		grpc.WithDefaultCallOptions(grpc.MaxCallSendMsgSize(maxSend), grpc.MaxCallRecvMsgSize(math.MaxInt32)),
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           grpcbackoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: maxRedial},
+			MinConnectTimeout: e.opts.DialTimeout,
+		}),
+	}
+	if e.opts.Files != (TLSFiles{}) {
+		options = append(options, grpc.WithTransportCredentials(freshTLS{e.opts.Files}))
+	}
 	c, err := clientv3.New(clientv3.Config{
 		Endpoints: e.opts.Endpoints, TLS: e.opts.TLS, Username: e.opts.Username, Password: e.opts.Password,
 		DialTimeout: e.opts.DialTimeout, DialKeepAliveTime: keepAliveTime, DialKeepAliveTimeout: keepAliveTimeout,
-		Context: life, Logger: zap.NewNop(),
-		DialOptions: []grpc.DialOption{
-			grpc.WithNoProxy(),
-			grpc.WithStatsHandler(sentHandler{}),
-			grpc.WithDefaultCallOptions(grpc.MaxCallSendMsgSize(maxSend), grpc.MaxCallRecvMsgSize(math.MaxInt32)),
-			grpc.WithConnectParams(grpc.ConnectParams{
-				Backoff:           grpcbackoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: maxRedial},
-				MinConnectTimeout: e.opts.DialTimeout,
-			}),
-		},
+		Context: life, Logger: zap.NewNop(), DialOptions: options,
 	})
 	if !stop() && err == nil {
 		err = errors.Join(ctx.Err(), c.Close())

@@ -1,11 +1,15 @@
 package registry
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"os"
+
+	"google.golang.org/grpc/credentials"
 )
 
 // TLSFiles names the PEM files of a connection. CA is who may sign the server's certificate, the
@@ -16,8 +20,8 @@ type TLSFiles struct {
 	ServerName string
 }
 
-// Config reads the files. Cert and Key are read again at every connection, so that renewing them needs
-// no restart. With nothing set it returns nil.
+// Config reads the files. Cert and Key are read again at every connection, CA is not: see
+// EtcdOptions.Files. With nothing set it returns nil.
 func (f TLSFiles) Config() (*tls.Config, error) {
 	if f == (TLSFiles{}) {
 		return nil, nil
@@ -52,3 +56,34 @@ func (f TLSFiles) pair() (*tls.Certificate, error) {
 	}
 	return &pair, nil
 }
+
+// freshTLS makes each connection with the files as they are then. crypto/tls itself would read the
+// certificate anew and keep the authorities for ever.
+type freshTLS struct{ files TLSFiles }
+
+var _ credentials.TransportCredentials = freshTLS{}
+
+// ClientHandshake implements credentials.TransportCredentials.
+func (f freshTLS) ClientHandshake(ctx context.Context, authority string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	c, err := f.files.Config()
+	if err != nil {
+		return nil, nil, err
+	}
+	return credentials.NewTLS(c).ClientHandshake(ctx, authority, conn)
+}
+
+// ServerHandshake implements credentials.TransportCredentials.
+func (freshTLS) ServerHandshake(net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	return nil, nil, errors.New("these credentials are a client's")
+}
+
+// Info implements credentials.TransportCredentials.
+func (f freshTLS) Info() credentials.ProtocolInfo {
+	return credentials.ProtocolInfo{SecurityProtocol: "tls", ServerName: f.files.ServerName}
+}
+
+// Clone implements credentials.TransportCredentials.
+func (f freshTLS) Clone() credentials.TransportCredentials { return f }
+
+// OverrideServerName implements credentials.TransportCredentials. TLSFiles.ServerName does this.
+func (freshTLS) OverrideServerName(string) error { return nil }

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nsched/nsched/scheduler/placement"
+	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/registry"
+)
+
+// standings says of each node what the leader believes of it, by the leader's own rules. What a leader
+// knows besides, for it was there when it happened, is not in etcd: so a loss that nobody has recorded is
+// told as gone.
+func (c cluster) standings(s *registry.Snapshot, list []nodeView) {
+	leases := placement.DefaultLeases()
+	leases.TermAge = leases.TTL
+	sightings, seen := make([]placement.Sighting, 0, len(list)), make(map[units.NodeName]placement.Sighting, len(list))
+	for _, v := range list {
+		sight := c.sighting(s, v, leases)
+		sightings = append(sightings, sight)
+		seen[v.Name] = sight
+	}
+	c.copies(s, sightings)
+	for i, v := range placement.Lost(sightings, leases).Verdicts {
+		list[i].Reason = v.Why
+		list[i].State = standingWord(v, seen[v.Node])
+		if sight := seen[v.Node]; !sight.Alive {
+			list[i].LostAtMs = sight.LostAtMs
+			list[i].ConfirmedLost = sight.Confirmed != 0 && sight.Confirmed >= sight.Tenure
+		}
+	}
+}
+
+func standingWord(v placement.Verdict, s placement.Sighting) string {
+	switch v.Standing {
+	case placement.Ready:
+		return "ready"
+	case placement.AgentDown:
+		return "daemonDown"
+	case placement.Frozen:
+		return "frozen"
+	case placement.LostNode:
+		if s.Recorded != 0 && s.Recorded >= s.Tenure || s.Confirmed != 0 {
+			return "lost"
+		}
+	case placement.Unknown:
+		if s.Alive && v.Why.Code == units.ReasonKeyCopied {
+			return "keyCopied"
+		}
+		if s.Alive {
+			return "fenced"
+		}
+	}
+	return "gone"
+}
+
+// sighting is what etcd tells of a node; of a living one's lease nothing, so it counts as fresh.
+func (c cluster) sighting(s *registry.Snapshot, v nodeView, l placement.Leases) placement.Sighting {
+	sight := placement.Sighting{Node: v.Name, Alive: v.Tenure != 0, Tenure: v.Tenure, Asked: true, Remaining: l.TTL}
+	_, sight.Agent = s.Item(c.keys.Agent(v.Name))
+	for _, a := range registry.All[units.Assignment](s, c.keys.Under(registry.KindUnit, string(v.Name))) {
+		if !sight.Alive {
+			sight.Tenure = max(sight.Tenure, a.Tenure)
+		}
+	}
+	if o, ok := registry.Lookup[units.Operator](s, c.keys.Operator(v.Name)); ok {
+		sight.Confirmed = o.ConfirmLost
+	}
+	fence, ok := s.Item(c.keys.Fence(v.Name))
+	if !ok {
+		return sight
+	}
+	// A registration that is newer than the record is of a later life.
+	if record, ok := s.Item(c.keys.Node(v.Name)); !sight.Alive && ok && record.Raw.ModRevision > fence.Raw.ModRevision {
+		return sight
+	}
+	f, _ := fence.Decoded.(units.Fence)
+	sight.Recorded, sight.LostAtMs = f.Tenure, f.LostAtMs
+	return sight
+}
+
+// copies finds who has the key of a node that registered before.
+func (c cluster) copies(s *registry.Snapshot, sightings []placement.Sighting) {
+	type owner struct {
+		node    units.NodeName
+		created int64
+	}
+	first := map[string]owner{}
+	for item := range s.Items(c.keys.Under(registry.KindNode)) {
+		n, _ := item.Decoded.(units.Node)
+		if o, taken := first[n.Key]; n.Key != "" && (!taken || item.Raw.CreateRevision < o.created) {
+			first[n.Key] = owner{item.ID.Node, item.Raw.CreateRevision}
+		}
+	}
+	for i, sight := range sightings {
+		n, _ := registry.Lookup[units.Node](s, c.keys.Node(sight.Node))
+		if o, ok := first[n.Key]; ok && o.node != sight.Node {
+			sightings[i].CopyOf = o.node
+		}
+	}
+}
+
+func (s *session) confirmLostCommand() *cobra.Command {
+	return uses(&cobra.Command{
+		Use:   "confirm-lost NODE",
+		Short: "Vouch that a lost machine runs nothing any more, so that it is replaced at once",
+		Long: "Vouch that a lost machine runs nothing any more: it was switched off, or destroyed. Then its units are\n" +
+			"replaced at once: it does not count among those that freeze evictions, and neither lostAfter nor the time\n" +
+			"that singletons wait is waited for. So if the machine runs after all, out of reach, its singletons run\n" +
+			"twice.\n\n" +
+			"It counts for what was lost up to now. When the node returns, it is a node like any other, and a later\n" +
+			"loss is a new one. A node whose guard still holds its place is refused.",
+		Args: arguments(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			name, err := nodeNamed(args[0])
+			if err != nil {
+				return err
+			}
+			cluster, err := s.connect()
+			if err != nil {
+				return err
+			}
+			if done, err := cluster.confirmLost(c.Context(), name, false); err != nil || done {
+				return s.sayConfirmed(name, done, err)
+			}
+			question := fmt.Sprintf("Is the machine of node %s off, or certain to run none of its units? Singletons of it are started elsewhere at once.", name)
+			if err := s.yesNo(question); err != nil {
+				return err
+			}
+			_, err = cluster.confirmLost(c.Context(), name, true)
+			return s.sayConfirmed(name, false, err)
+		},
+	}, "yes")
+}
+
+func (s *session) sayConfirmed(name units.NodeName, already bool, err error) error {
+	if err != nil {
+		return err
+	}
+	word := "confirmed as lost"
+	if already {
+		word += " already"
+	}
+	_, _ = fmt.Fprintf(s.errs, "node %s is %s\n", name, word)
+	return nil
+}
+
+// confirmLost writes that every tenure of the node up to now is over, unless it holds one, and reports
+// whether that was written before. Without write it only looks. An answer that is lost is asked for again.
+func (c cluster) confirmLost(ctx context.Context, name units.NodeName, write bool) (already bool, err error) {
+	asked := false
+	for range alterTries {
+		snapshot, err := c.read(ctx, scope{
+			keys:     []string{c.keys.Operator(name), c.keys.Node(name), c.keys.Alive(name), c.keys.Fence(name)},
+			prefixes: []string{c.keys.Under(registry.KindUnit, string(name))},
+		})
+		if err != nil {
+			if asked {
+				err = exit(exitUnreachable, "it is not known whether node %s was confirmed as lost: %w; see nsched nodes %s", name, err, name)
+			}
+			return false, err
+		}
+		o, extra, revision, err := c.operator(snapshot, name)
+		if err != nil {
+			return false, err
+		}
+		record, known := snapshot.Item(c.keys.Node(name))
+		if !known {
+			return false, exit(exitFailed, "there is no node %s; see nsched nodes", name)
+		}
+		if alive, ok := snapshot.Item(c.keys.Alive(name)); ok {
+			return false, exit(exitFailed, "node %s is not lost: its guard holds tenure %d; switch the machine off first", name, alive.Raw.CreateRevision)
+		}
+		// What came after the confirmation speaks of a later life, which it does not cover.
+		sight := c.sighting(snapshot, nodeView{Name: name}, placement.DefaultLeases())
+		if o.ConfirmLost != 0 && o.ConfirmLost >= sight.Tenure && o.ConfirmLost >= record.Raw.ModRevision {
+			return !asked, nil
+		}
+		if !write {
+			return false, nil
+		}
+		// Tenures are revisions: this names all that the node has had, and none that it will have.
+		o.ConfirmLost = snapshot.Revision()
+		value, err := registry.Encode(o, extra)
+		if err != nil {
+			return false, err
+		}
+		res, err := c.Txn(ctx, registry.Txn{
+			If: []registry.Compare{
+				{Key: c.keys.Operator(name), Target: registry.ModRevision, Number: revision},
+				{Key: c.keys.Alive(name), Target: registry.CreateRevision},
+				{Key: c.keys.Node(name), Target: registry.ModRevision, Number: record.Raw.ModRevision},
+			},
+			Then: []registry.Op{{Kind: registry.OpPut, Key: c.keys.Operator(name), Value: value}},
+		})
+		switch {
+		case err == nil && res.Succeeded:
+			return false, nil
+		case errors.Is(err, registry.ErrUnknownOutcome):
+			asked = true
+		case err != nil:
+			return false, fmt.Errorf("confirm node %s as lost: %w", name, err)
+		}
+	}
+	return false, exit(exitChanged, "node %s is being changed by others all the time; nothing was done", name)
+}
