@@ -3,15 +3,14 @@ package sim
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/registry"
 )
 
 // Cluster is a whole cluster with somebody who uses it and somebody who watches.
 type Cluster struct {
 	*World
-	Operator *Operator
 	Watchman *Watchman
 }
 
@@ -22,55 +21,90 @@ type Size struct{ Nodes, Schedulers, Apps int }
 func NewCluster(ctx context.Context, seed uint64, trace *Trace, size Size) *Cluster {
 	w := New(ctx, seed, trace)
 	for i := range size.Nodes {
-		w.AddNode(fmt.Sprintf("n%d", i+1)).StartAll()
+		w.AddNode(nodeName(i)).StartAll()
 	}
 	for i := range size.Schedulers {
-		w.AddScheduler(fmt.Sprintf("s%d", i+1)).Start()
+		w.AddScheduler(schedulerName(i)).Start()
 	}
-	return &Cluster{World: w, Operator: w.NewOperator(), Watchman: w.Guarded()}
+	w.NewOperator()
+	return &Cluster{World: w, Watchman: w.Guarded()}
 }
 
-// App names the i-th app.
-func App(i int) units.AppID {
-	return units.AppID{Namespace: "default", Name: units.AppName(fmt.Sprintf("app%c", 'a'+i))}
-}
-
-// Use lets the operator submit every app at the start and then change something every so often.
-func (c *Cluster) Use(apps int, from, to time.Duration) {
-	for i := range apps {
-		c.After(from+c.Uniform(0, 5*time.Second), func() { c.Operator.Submit(App(i), 1+c.rng.IntN(4), 100+100*c.rng.IntN(4)) })
-	}
-	for at := from + 15*time.Second; at < to; at += c.Uniform(5*time.Second, 25*time.Second) {
-		c.After(at, func() {
-			app := App(c.rng.IntN(apps))
-			switch c.rng.IntN(6) {
-			case 0, 1:
-				c.Operator.Scale(app, 1+c.rng.IntN(5))
-			case 2, 3, 4:
-				c.Operator.Submit(app, 1+c.rng.IntN(4), 100+100*c.rng.IntN(4))
-			case 5:
-				c.Operator.Stop(app)
-			}
-		})
-	}
-}
-
-// Standard is the run that every seed makes: faults for 5 minutes, and 5 minutes to recover.
+// Standard is the run that every seed makes.
 func Standard(ctx context.Context, seed uint64, trace *Trace) (*Cluster, error) {
-	c := NewCluster(ctx, seed, trace, Size{Nodes: 5, Schedulers: 2})
-	const apps, quiet, end = 6, 5 * time.Minute, 10 * time.Minute
-	c.Use(apps, 5*time.Second, quiet)
-	c.MachineFaults = 0.02
-	c.After(quiet, func() { c.MachineFaults = 0 })
-	c.Chaos(StandardFaults(), 24, 10*time.Second, quiet)
-	if err := c.Run(end); err != nil {
+	return Play(ctx, Draw(seed), trace)
+}
+
+// machineFaultRate is how often a call of systemd or Nix fails while faults strike.
+const machineFaultRate = 0.02
+
+// Play makes the run that a schedule describes. prepare is done to the cluster before anything happens. The
+// error says what was broken, or not as it should be in the end.
+func Play(ctx context.Context, s Schedule, trace *Trace, prepare ...func(*Cluster)) (*Cluster, error) {
+	c := NewCluster(ctx, s.Seed, trace, Size{Nodes: s.Nodes, Schedulers: s.Schedulers})
+	c.MaxEvents = maxEvents
+	for _, do := range prepare {
+		do(c)
+	}
+	c.MachineFaults = machineFaultRate
+	c.After(s.Rest.D(), func() { c.MachineFaults = 0 })
+	for _, a := range s.Acts {
+		c.Operator.Do(a)
+	}
+	for _, f := range s.Faults {
+		c.Strike(f)
+	}
+	if err := c.Run(s.End.D()); err != nil {
 		return c, err
 	}
 	if err := c.Watchman.Settled(c.Operator); err != nil {
-		return c, fmt.Errorf("seed %d: not settled %v after the last fault: %w", seed, end-quiet, err)
+		return c, fmt.Errorf("seed %d: not settled %v after the last fault: %w", s.Seed, (s.End - s.Rest).D(), err)
 	}
-	if c.Watchman.Placed == 0 || c.Trace.Kinds["strike"] == 0 {
-		return c, fmt.Errorf("seed %d: nothing ran: %d units placed, %d faults", seed, c.Watchman.Placed, c.Trace.Kinds["strike"])
+	if c.Watchman.Placed == 0 || len(s.Faults) > 0 && c.Trace.Kinds["strike"] == 0 {
+		return c, fmt.Errorf("seed %d: nothing ran: %d units placed, %d faults", s.Seed, c.Watchman.Placed, c.Trace.Kinds["strike"])
 	}
 	return c, nil
+}
+
+// maxEvents is some ten times of what a standard run has.
+const maxEvents = 5_000_000
+
+// leading is the scheduler whose key leads in etcd, or nil.
+func (w *World) leading() *Process {
+	first, ok := w.leaderKey()
+	if !ok {
+		return nil
+	}
+	leader, _, err := registry.Decode[units.Leader](first.Key, first.Value)
+	if err != nil {
+		return nil
+	}
+	return w.process(leader.Name + "/scheduler")
+}
+
+// leaderKey is the key that leads in etcd.
+func (w *World) leaderKey() (first registry.KeyValue, ok bool) {
+	prefix := Keys.Under(registry.KindLeader)
+	r, err := w.Etcd.Range(w.ctx, registry.Range{Key: prefix, End: registry.PrefixEnd(prefix)})
+	if err != nil {
+		return first, false
+	}
+	for _, kv := range r.KVs {
+		if !ok || kv.CreateRevision < first.CreateRevision {
+			first, ok = kv, true
+		}
+	}
+	return first, ok
+}
+
+// followTenures remembers the latest tenure of every node, for whoever vouches that it is lost.
+func (w *World) followTenures() {
+	prefix := Keys.Under(registry.KindAlive)
+	w.Etcd.Watch(w.ctx, registry.Watch{Key: prefix, End: registry.PrefixEnd(prefix), Revision: 1}, func(r registry.WatchResponse) {
+		for _, c := range r.Changes {
+			if key, err := Keys.Parse(c.Key); err == nil && !c.Deleted {
+				w.tenures[key.Node] = c.CreateRevision
+			}
+		}
+	})
 }

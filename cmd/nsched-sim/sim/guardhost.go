@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"time"
 
 	"github.com/nsched/nsched/node/guard"
 	"github.com/nsched/nsched/units"
@@ -21,8 +22,12 @@ var Keys = func() registry.Keys {
 // GuardHost is a node's guard over all its lives.
 type GuardHost struct {
 	*Process
+	of     *NodeHost // nil: nothing runs on the machine but the guard
 	memory guard.Memory
 	boot   string
+	word   guard.Word
+	told   string // in which boot
+	mute   bool   // the word cannot be read at present
 }
 
 var errGuardDead = errors.New("nothing listens on the guard's socket")
@@ -31,16 +36,60 @@ var errGuardDead = errors.New("nothing listens on the guard's socket")
 func (w *World) AddGuard(h *Host) *GuardHost {
 	g := &GuardHost{}
 	g.Process = w.AddProcess(h, h.Name+"/guard", func(l Life) loop.Stepper {
-		shell, err := guard.New(guard.Options{
+		o := guard.Options{
 			Node: units.NodeName(h.Name), Key: "key-of-" + h.Name, BootID: h.BootID(), Keys: Keys,
-			KV: l.KV, Keeper: g, Mail: l.Mail, Executor: l.Exec,
-		})
+			KV: l.KV, Keeper: g, Teller: g, Mail: l.Mail, Executor: l.Exec,
+		}
+		if g.of != nil {
+			o.Machine = simMachine{g.of}
+		}
+		shell, err := guard.New(o)
 		if err != nil {
 			panic(err) // the options are constant
 		}
 		return shell
 	})
+	g.onStart = func() { g.active(true) }
+	g.onEnd = func() { g.active(false) }
+	g.onPause = func() { w.After(watchdogAfter, g.watchdog) }
 	return g
+}
+
+// watchdogAfter is WatchdogSec= of the guard's unit.
+const watchdogAfter = 3 * time.Second
+
+// watchdog is PID 1 that kills a guard which has not told for too long that it is alive, and starts another.
+func (g *GuardHost) watchdog() {
+	if g.of == nil || !g.running || !g.paused || g.of.saturated || g.host.suspended || g.w.now < g.pausedAt+watchdogAfter {
+		return
+	}
+	g.w.Trace.Add(g.w.now, "watchdog", g.Name+" killed")
+	g.die()
+	g.w.After(g.host.uniform(100*time.Millisecond, 2*time.Second), g.Start)
+}
+
+// active tells systemd of the guard's unit.
+func (g *GuardHost) active(is bool) {
+	if g.of != nil && !g.host.down {
+		g.of.Systemd.SetUnit(guardUnit, is)
+	}
+}
+
+// Tell implements guard.Teller. The word is written in place, so that a tmpfs that is full changes nothing.
+func (g *GuardHost) Tell(word guard.Word) error {
+	g.word, g.told = word, g.host.BootID()
+	return nil
+}
+
+// Hear implements guard.Hearer.
+func (g *GuardHost) Hear() (guard.Word, error) {
+	switch {
+	case g.mute:
+		return guard.Word{}, errMachine
+	case g.told != g.host.BootID():
+		return guard.Word{}, guard.ErrNoWord
+	}
+	return g.word, nil
 }
 
 // Load implements guard.Keeper.
@@ -53,13 +102,16 @@ func (g *GuardHost) Load() (guard.Memory, error) {
 
 // Save implements guard.Keeper.
 func (g *GuardHost) Save(m guard.Memory) error {
+	if g.of != nil && g.of.runFull {
+		return errMachine
+	}
 	g.memory, g.boot = m, g.host.BootID()
 	return nil
 }
 
 // State is what the guard's socket answers. A paused guard answers nothing.
 func (g *GuardHost) State() (guard.State, error) {
-	if !g.running || g.paused {
+	if !g.running || g.frozen() {
 		return guard.State{}, errGuardDead
 	}
 	return g.shell.(*guard.Guard).State(), nil

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/nsched/nsched/units"
@@ -16,6 +17,12 @@ type Host struct {
 	boots  int
 	skew   time.Duration // wall clock's error
 	down   bool
+	// suspended: nothing on the machine runs, and its boot clock goes on.
+	suspended bool
+	rng       *rand.Rand // of delays and losses, so that what happens to one host shifts no other's
+	Link      Link
+	// slow is how much longer than usual the machine's own calls take, by the kind of task.
+	slow map[string]time.Duration
 
 	schedulerSeen, nodeSeen simSeen // on its disk
 
@@ -27,7 +34,7 @@ type Host struct {
 
 // AddHost adds a machine that has just booted.
 func (w *World) AddHost(name string) *Host {
-	h := &Host{w: w, Name: name, booted: w.now, boots: 1}
+	h := &Host{w: w, Name: name, booted: w.now, boots: 1, rng: w.source(name), slow: map[string]time.Duration{}}
 	w.hosts = append(w.hosts, h)
 	return h
 }
@@ -44,6 +51,53 @@ func (h *Host) Instant() units.Instant {
 	return units.Instant{Wall: epoch.Add(h.w.now + h.skew), Boot: h.w.now - h.booted + time.Second}
 }
 
+// delay is how long the machine takes for anything.
+func (h *Host) delay() time.Duration {
+	return 200*time.Microsecond + time.Duration(h.rng.Int64N(int64(time.Millisecond)))
+}
+
+// lag is how much longer it takes for a task of that kind at present.
+func (h *Host) lag(kind string) time.Duration {
+	if most := h.slow[kind]; most > 0 {
+		return time.Duration(h.rng.Int64N(int64(most)))
+	}
+	return 0
+}
+
+// chance is true with probability p. Nothing is drawn for a chance that is none.
+func (h *Host) chance(p float64) bool { return p > 0 && h.rng.Float64() < p }
+
+// uniform draws a duration from low..high.
+func (h *Host) uniform(low, high time.Duration) time.Duration {
+	return low + time.Duration(h.rng.Int64N(max(1, int64(high-low))))
+}
+
+// Suspend makes the whole machine stand still, as a laptop whose lid is closed, or a virtual machine
+// that its host does not run. Its boot clock goes on; etcd knows nothing of it.
+func (h *Host) Suspend() {
+	if !h.down && !h.suspended {
+		h.w.Trace.Add(h.w.now, "fault", h.Name+" suspended")
+		h.suspended = true
+	}
+}
+
+// Wake ends Suspend. Everything on the machine goes on where it was, and finds that time has passed.
+func (h *Host) Wake() {
+	if !h.suspended {
+		return
+	}
+	h.w.Trace.Add(h.w.now, "fault", h.Name+" woke up")
+	h.suspended = false
+	for _, p := range h.w.procs {
+		if p.host == h {
+			p.release()
+		}
+	}
+}
+
+// Suspended reports whether the machine stands still.
+func (h *Host) Suspended() bool { return h.suspended }
+
 // Step moves the host's wall clock by d; the boot clock never steps.
 func (h *Host) Step(d time.Duration) {
 	h.skew += d
@@ -56,7 +110,7 @@ func (h *Host) PowerOff() {
 		return
 	}
 	h.w.Trace.Add(h.w.now, "fault", h.Name+" power off")
-	h.down = true
+	h.down, h.suspended = true, false
 	for _, p := range h.w.procs {
 		if p.host == h {
 			p.die()

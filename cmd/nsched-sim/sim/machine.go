@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nsched/nsched/node"
@@ -20,13 +22,28 @@ type simStore struct{ n *NodeHost }
 var errMachine = errors.New("the machine failed the call")
 
 // Realise implements node.Store.
-func (s simStore) Realise(_ context.Context, r node.Realisation) error {
+func (s simStore) Realise(ctx context.Context, r node.Realisation) error {
 	n := s.n
-	if n.w.Chance(n.w.MachineFaults) {
+	switch {
+	case n.nixHangs:
+		if c, ok := ctx.Value(callKey{}).(*call); ok {
+			c.took = nixPatience
+		}
+		n.nixDue = append(n.nixDue, func() { _ = s.realise(r) })
+		return errMachine
+	case n.chance(n.w.MachineFaults + n.nixFails):
 		return errMachine
 	}
+	return s.realise(r)
+}
+
+// nixPatience is how long the adapter waits for a Nix that says nothing.
+const nixPatience = 30 * time.Second
+
+func (s simStore) realise(r node.Realisation) error {
+	n := s.n
 	if !n.store[r.Path] {
-		if r.Offline {
+		if r.Offline || n.w.cacheAway {
 			return errMachine
 		}
 		if n.Fetch != nil {
@@ -38,6 +55,16 @@ func (s simStore) Realise(_ context.Context, r node.Realisation) error {
 	}
 	n.roots[r.Root] = r.Path
 	return nil
+}
+
+// unhang lets everything through that hangs in Nix.
+func (n *NodeHost) unhang() {
+	n.nixHangs = false
+	due := n.nixDue
+	n.nixDue = nil
+	for _, do := range due {
+		do()
+	}
 }
 
 // Roots implements node.Store.
@@ -70,6 +97,9 @@ func (s simRecords) Load() ([]node.Record, []error) {
 
 // Save implements node.Records.
 func (s simRecords) Save(r node.Record) error {
+	if s.n.diskFull {
+		return errMachine
+	}
 	s.n.disk[r.ID] = r
 	return nil
 }
@@ -108,14 +138,21 @@ func (s *simSeen) Save(seen registry.Seen) error {
 type simFiles struct{ n *NodeHost }
 
 // Put implements node.UnitFiles.
-func (f simFiles) Put(id units.UnitID, _ systemd.Record) (record, shim string, err error) {
+func (f simFiles) Put(id units.UnitID, r systemd.Record) (record, shim string, err error) {
+	if f.n.diskFull {
+		return "", "", errMachine
+	}
 	f.n.files[id] = true
+	if f.n.tenures != nil {
+		f.n.tenures[id] = r.Tenure
+	}
 	return "/var/lib/nsched/records/" + id.String() + ".json", "/var/lib/nsched/exec/sim/nsched-exec", nil
 }
 
 // Remove implements node.UnitFiles.
 func (f simFiles) Remove(id units.UnitID) error {
 	delete(f.n.files, id)
+	delete(f.n.tenures, id)
 	return nil
 }
 
@@ -136,6 +173,26 @@ type simServices struct {
 	n *NodeHost
 }
 
+// Start implements node.Services.
+func (s simServices) Start(ctx context.Context, service node.Service) error {
+	if s.n.OnStart != nil {
+		s.n.OnStart(service.ID, sentAt(ctx), fenceToken(service.Env))
+	}
+	return s.Systemd.Start(ctx, service)
+}
+
+// fenceToken is what the unit's environment says.
+func fenceToken(env []string) int64 {
+	for _, variable := range env {
+		if text, ok := strings.CutPrefix(variable, "NSCHED_FENCE_TOKEN="); ok {
+			if token, err := strconv.ParseInt(text, 10, 64); err == nil {
+				return token
+			}
+		}
+	}
+	return 0
+}
+
 // Stop implements node.Services.
 func (s simServices) Stop(ctx context.Context, id units.UnitID) error {
 	if s.n.OnStop != nil {
@@ -153,15 +210,51 @@ func (simPorts) Busy(context.Context, []node.ListenPort) (uint16, error) { retur
 // simProber answers health checks.
 type simProber struct{ n *NodeHost }
 
-// HTTP implements node.Prober.
-func (p simProber) HTTP(context.Context, node.HTTPProbe) error { return p.n.check() }
+// HTTP implements node.Prober. Which unit is asked is in the address: see document.
+func (p simProber) HTTP(_ context.Context, probe node.HTTPProbe) error {
+	_, unit, _ := strings.Cut(probe.URL, "?unit=")
+	return p.n.check(unit)
+}
 
 // TCP implements node.Prober.
-func (p simProber) TCP(context.Context, string) error { return p.n.check() }
+func (p simProber) TCP(context.Context, string) error { return p.n.check("") }
 
-func (n *NodeHost) check() error {
-	if n.Check == nil {
-		return nil
+var errSick = errors.New("the check did not pass")
+
+func (n *NodeHost) check(unit string) error {
+	if n.Check != nil {
+		return n.Check()
 	}
-	return n.Check()
+	if len(n.sick) > 0 && n.sick[units.AppID{}] {
+		return errSick
+	}
+	id, err := units.ParseUnitID(unit)
+	if err == nil && (n.sick[id.AppID()] || n.w.flawOf(id).sick) {
+		return errSick
+	}
+	return nil
+}
+
+// simMachine is what a guard and a reaper reach of the machine. A reaper asks PID 1 for nothing.
+type simMachine struct{ n *NodeHost }
+
+// Bound implements guard.Machine.
+func (m simMachine) Bound(context.Context) ([]units.Bound, error) { return m.n.Systemd.Bounds().List() }
+
+// Stop implements guard.Machine.
+func (m simMachine) Stop(ctx context.Context, id units.UnitID) error {
+	if err := m.n.Systemd.Stop(ctx, id); !errors.Is(err, systemd.ErrNotFound) {
+		return err
+	}
+	return nil
+}
+
+// Kill implements guard.Machine.
+func (m simMachine) Kill(ctx context.Context, id units.UnitID) error {
+	return m.n.Systemd.Bounds().Kill(ctx, id)
+}
+
+// Empty implements guard.Machine.
+func (m simMachine) Empty(ctx context.Context, id units.UnitID) (bool, error) {
+	return m.n.Systemd.Bounds().Empty(ctx, id)
 }

@@ -39,7 +39,20 @@ func sentAt(ctx context.Context) time.Duration {
 	return 0
 }
 
-func (n *Net) delay() time.Duration { return n.Base + n.w.Uniform(0, n.Jitter) }
+// delay draws how long one direction takes between a host and etcd.
+func (n *Net) delay(h *Host) time.Duration {
+	jitter := n.Jitter + h.Link.Jitter
+	if jitter <= 0 {
+		return n.Base
+	}
+	return n.Base + time.Duration(h.rng.Int64N(int64(jitter)))
+}
+
+// Link is what is wrong with the network of one host, on top of what is wrong with all of it.
+type Link struct {
+	Jitter           time.Duration
+	Lost, Late, Hang float64
+}
 
 // link returns the registry as a process reaches it.
 func (n *Net) link(p *Process) registry.KV { return &link{n: n, p: p, life: p.life} }
@@ -59,14 +72,14 @@ func request[T any](ctx context.Context, l *link, write bool, lost error, do fun
 		c = &call{}
 	}
 	var none T
-	if h.CutTo || n.EtcdDown || n.w.Chance(n.Lost) {
+	if h.CutTo || n.EtcdDown || h.chance(n.Lost+h.Link.Lost) {
 		c.took = n.Timeout
 		return none, lost
 	}
-	if write && n.w.Chance(n.Late) {
+	if write && h.chance(n.Late+h.Link.Late) {
 		c.took = n.Timeout
 		n.w.Trace.Add(n.w.now, "fault", l.p.Name+" write held back")
-		n.w.After(n.w.Uniform(n.Timeout/2, 4*n.Timeout), func() {
+		n.w.After(h.uniform(n.Timeout/2, 4*n.Timeout), func() {
 			if !n.EtcdDown {
 				_, err := do(context.WithoutCancel(ctx))
 				n.w.Trace.Add(n.w.now, "late", l.p.Name+" held write landed: "+outcome(err))
@@ -75,7 +88,7 @@ func request[T any](ctx context.Context, l *link, write bool, lost error, do fun
 		return none, lost
 	}
 	v, err := do(ctx)
-	if h.CutFrom || n.w.Chance(n.Lost) {
+	if h.CutFrom || h.chance(n.Lost+h.Link.Lost) {
 		c.took = n.Timeout
 		return none, lost
 	}

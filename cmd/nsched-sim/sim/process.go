@@ -24,18 +24,22 @@ type Process struct {
 	Name string
 	make func(Life) loop.Stepper
 
-	life    int // raised by every start and death, so that events of an earlier life are known
-	running bool
-	paused  bool
-	shell   loop.Stepper
-	mail    *loop.Mailbox
-	cancel  context.CancelFunc
-	ctx     context.Context
-	wakeAt  time.Duration // 0: no wake-up is due
-	poked   bool
-	steps   int
+	life     int // raised by every start and death, so that events of an earlier life are known
+	running  bool
+	paused   bool
+	pausedAt time.Duration
+	held     []func() // what its executor had not come to when it was paused
+	shell    loop.Stepper
+	mail     *loop.Mailbox
+	cancel   context.CancelFunc
+	ctx      context.Context
+	wakeAt   time.Duration // 0: no wake-up is due
+	poked    bool
+	steps    int
 	// stepsBefore is what steps was a virtual second ago.
 	stepsBefore int
+	// What a process manager does about a process.
+	onStart, onEnd, onPause func()
 }
 
 // AddProcess adds a process that is not started yet.
@@ -68,12 +72,15 @@ func (p *Process) Start() {
 		return
 	}
 	p.life++
-	p.running, p.paused, p.wakeAt, p.poked = true, false, 0, false
+	p.running, p.paused, p.wakeAt, p.poked, p.held = true, false, 0, false, nil
 	p.ctx, p.cancel = context.WithCancel(p.w.ctx)
 	p.mail = loop.NewMailbox()
 	p.w.Trace.Add(p.w.now, "start", p.Name)
 	p.shell = p.make(Life{Host: p.host, KV: p.w.Net.link(p), Mail: p.mail, Exec: &executor{p: p, life: p.life}})
 	p.poke()
+	if p.onStart != nil {
+		p.onStart()
+	}
 }
 
 // Kill ends the life at once, as SIGKILL does: what is in flight may still be applied.
@@ -89,17 +96,23 @@ func (p *Process) die() {
 		return
 	}
 	p.life++
-	p.running, p.paused = false, false
+	p.running, p.paused, p.held = false, false, nil
 	p.cancel()
 	p.shell = nil
 	p.w.Net.died(p)
+	if p.onEnd != nil {
+		p.onEnd()
+	}
 }
 
 // Pause stops the process, as SIGSTOP does: its clocks, its requests in flight and the world go on.
 func (p *Process) Pause() {
 	if p.running && !p.paused {
 		p.w.Trace.Add(p.w.now, "fault", p.Name+" paused")
-		p.paused = true
+		p.paused, p.pausedAt = true, p.w.now
+		if p.onPause != nil {
+			p.onPause()
+		}
 	}
 }
 
@@ -108,9 +121,25 @@ func (p *Process) Resume() {
 	if p.running && p.paused {
 		p.w.Trace.Add(p.w.now, "fault", p.Name+" resumed")
 		p.paused = false
-		p.poke()
+		p.release()
 	}
 }
+
+// release does what had to wait while the process, or its machine, stood still.
+func (p *Process) release() {
+	if p.frozen() {
+		return
+	}
+	held := p.held
+	p.held = nil
+	for _, do := range held {
+		do()
+	}
+	p.poke()
+}
+
+// frozen reports whether the process gets no time from its machine.
+func (p *Process) frozen() bool { return p.paused || p.host.suspended }
 
 // post hands an event to the life it belongs to.
 func (p *Process) post(life int, e loop.Event) {
@@ -123,7 +152,7 @@ func (p *Process) post(life int, e loop.Event) {
 
 // poke makes a Step due now.
 func (p *Process) poke() {
-	if p.poked || !p.running || p.paused {
+	if p.poked || !p.running || p.frozen() {
 		return
 	}
 	p.poked = true
@@ -137,7 +166,7 @@ func (p *Process) poke() {
 }
 
 func (p *Process) step() {
-	if !p.running || p.paused {
+	if !p.running || p.frozen() {
 		return
 	}
 	now := p.host.Instant()
@@ -174,18 +203,64 @@ type executor struct {
 	life int
 }
 
+// here are the kinds of task that never leave the machine.
+var here = map[string]bool{
+	"load": true, "save": true, "forget": true, "contact": true, "seen-load": true, "seen-save": true,
+	"realise": true, "roots": true, "unroot": true, "start": true, "stop": true, "reset": true, "list": true,
+	"ports": true, "describe": true, "tidy": true, "check": true, "guard": true,
+	"bound": true, "kill": true, "empty": true, "hear": true, "tell": true,
+}
+
+// asked are those of them that only look: between the question and the answer nothing changes by them,
+// so they cost one event and not two.
+var asked = map[string]bool{"check": true, "guard": true, "hear": true, "seen-save": true, "contact": true}
+
 // Start implements loop.Executor. The task is performed after the way there and its event arrives
-// after the way back. The process may have died by then: what it sent is performed all the same.
+// after the way back. The process may have died by then: what it sent is performed all the same. What a
+// process that is paused had not sent yet is done when it goes on, however late.
 func (x *executor) Start(t loop.Task) {
-	w, p := x.p.w, x.p
+	w := x.p.w
 	sent := w.now
-	w.After(w.Net.delay(), func() {
-		if p.host.down {
-			return
-		}
-		w.Trace.Add(w.now, "task", p.Name+" "+t.Kind+" "+t.Key)
-		call := &call{sent: sent}
-		e := t.Do(context.WithValue(w.ctx, callKey{}, call))
-		w.After(w.Net.delay()+call.took, func() { p.post(x.life, e) })
-	})
+	switch {
+	case asked[t.Kind]:
+		x.perform(t, sent)
+	case here[t.Kind]:
+		w.After(x.p.host.delay()+x.p.host.lag(t.Kind), func() { x.perform(t, sent) })
+	default:
+		w.After(w.Net.delay(x.p.host), func() { x.perform(t, sent) })
+	}
+}
+
+func (x *executor) perform(t loop.Task, sent time.Duration) {
+	w, p := x.p.w, x.p
+	h := p.host
+	if h.down {
+		return
+	}
+	if x.life == p.life && (h.suspended || p.paused && h.rng.IntN(2) == 0) {
+		p.held = append(p.held, func() { x.perform(t, sent) })
+		return
+	}
+	w.Trace.Task(w.now, p.Name, t.Kind, t.Key)
+	call := &call{sent: sent}
+	e := t.Do(&callContext{Context: w.ctx, call: call})
+	back := h.delay()
+	if !here[t.Kind] {
+		back = w.Net.delay(h)
+	}
+	w.After(back+call.took, func() { p.post(x.life, e) })
+}
+
+// callContext carries the call that is made under it.
+type callContext struct {
+	context.Context
+	call *call
+}
+
+// Value implements context.Context.
+func (c *callContext) Value(key any) any {
+	if key == (callKey{}) {
+		return c.call
+	}
+	return c.Context.Value(key)
 }

@@ -15,6 +15,7 @@ type watch struct {
 	deliver func(registry.WatchResponse)
 	closed  bool
 	hung    bool
+	broken  bool // its end is queued
 	queued  []registry.WatchResponse
 	sending bool
 }
@@ -28,7 +29,7 @@ func (l *link) Watch(ctx context.Context, r registry.Watch, deliver func(registr
 }
 
 func (w *watch) push(r registry.WatchResponse) {
-	if w.closed || w.hung {
+	if w.closed || w.hung || w.broken {
 		return
 	}
 	w.queued = append(w.queued, r)
@@ -43,12 +44,12 @@ func (w *watch) send() {
 		return
 	}
 	w.sending = true
-	w.n.w.After(w.n.delay(), func() {
+	w.n.w.After(w.n.delay(w.l.p.host), func() {
 		w.sending = false
 		if w.closed || w.hung || w.blocked() || len(w.queued) == 0 {
 			return
 		}
-		if w.n.w.Chance(w.n.Hang) {
+		if h := w.l.p.host; h.chance(w.n.Hang + h.Link.Hang) {
 			w.n.w.Trace.Add(w.n.w.now, "fault", w.l.p.Name+" watch hung")
 			w.hung, w.queued = true, nil
 			return
@@ -92,6 +93,17 @@ func (n *Net) died(p *Process) {
 		}
 	}
 	n.watches = kept
+}
+
+// breakWatches ends the watches of a host as a connection does that is lost: each is told, now.
+func (n *Net) breakWatches(h *Host, err error) {
+	for _, w := range n.watches {
+		if w.l.p.host == h && !w.closed && !w.hung {
+			w.queued = append(w.queued, registry.WatchResponse{Revision: n.w.Etcd.Revision(), Err: err})
+			w.broken = true
+			w.send()
+		}
+	}
 }
 
 // healed lets what had to wait go on.

@@ -1,13 +1,15 @@
 package sim
 
 import (
-	"container/heap"
 	"context"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"math"
 	"math/rand/v2"
 	"time"
 
+	"github.com/nsched/nsched/units"
 	"github.com/nsched/nsched/units/registry"
 )
 
@@ -38,13 +40,30 @@ type World struct {
 	// it for as long as it takes to find out.
 	Revoked map[registry.LeaseID]bool
 
+	// Events is how many things have happened; MaxEvents ends a run that would go on for ever. Both count
+	// what the world itself makes happen.
+	Events, MaxEvents int
+	// Interrupt is asked every so often whether the run may go on; nil is that it may.
+	Interrupt func() error
+
 	checks []Check
 	wrote  []func(*Process, registry.Txn, registry.TxnResult)
 	// sent is when the transaction was asked for of which wrote is being told.
-	sent    time.Duration
-	doubted []func(*Process, registry.Txn)
-	renewed []func(p *Process, id registry.LeaseID, sent time.Duration)
-	err    error
+	sent     time.Duration
+	doubted  []func(*Process, registry.Txn)
+	restored []func()
+	struck   []func(Strike)
+
+	// Operator is who uses the cluster; a World without one is used by nobody.
+	Operator  *Operator
+	restoring bool   // etcd is about to be put back, or nobody has accepted yet that it was
+	epoch     int64  // the highest that a person has set
+	hand      string // the key that a person's hand is writing
+	cacheAway bool   // no cache answers
+	full      bool   // etcd takes no more
+	tenures   map[units.NodeName]int64
+	renewed   []func(p *Process, id registry.LeaseID, sent time.Duration)
+	err       error
 }
 
 // Check is a standing invariant. It is called after every event and returns what is broken.
@@ -58,10 +77,11 @@ var epoch = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // New returns an empty world. ctx is handed to every Step and task.
 func New(ctx context.Context, seed uint64, trace *Trace) *World {
-	w := &World{ctx: ctx, Seed: seed, rng: rand.New(rand.NewPCG(seed, 0x6e73636865640001)), Trace: trace, Revoked: map[registry.LeaseID]bool{}}
+	w := &World{ctx: ctx, Seed: seed, rng: rand.New(rand.NewPCG(seed, 0x6e73636865640001)), Trace: trace, Revoked: map[registry.LeaseID]bool{}, tenures: map[units.NodeName]int64{}}
 	w.Net = Net{w: w, Base: time.Millisecond, Jitter: 2 * time.Millisecond, Timeout: 5 * time.Second}
 	w.Etcd = registry.NewMemory(registry.MemoryOptions{})
 	w.sources = append(w.sources, w.etcd())
+	w.followTenures()
 	return w
 }
 
@@ -74,7 +94,7 @@ func (w *World) Rand() *rand.Rand { return w.rng }
 // After makes fn happen d from now. Events of the same instant happen in the order they were asked for.
 func (w *World) After(d time.Duration, fn func()) {
 	w.seq++
-	heap.Push(&w.due, event{at: w.now + max(0, d), seq: w.seq, fn: fn})
+	w.due.push(event{at: w.now + max(0, d), seq: w.seq, fn: fn})
 }
 
 // Every repeats fn for as long as the world runs.
@@ -114,16 +134,38 @@ func (w *World) OnRenewal(told func(p *Process, id registry.LeaseID, sent time.D
 	w.renewed = append(w.renewed, told)
 }
 
+// OnRestore is told each time etcd has been put back to an older state.
+func (w *World) OnRestore(told func()) { w.restored = append(w.restored, told) }
+
+// source returns a random source of its own for what has a name, so that two of them do not shift each
+// other.
+func (w *World) source(name string) *rand.Rand {
+	h := fnv.New64a()
+	_, _ = io.WriteString(h, name) // a hash never fails
+	return rand.New(rand.NewPCG(w.Seed, h.Sum64()))
+}
+
 // source makes things happen by itself at times of its own.
 type source struct {
 	next    func() (at time.Duration, ok bool)
 	advance func(now time.Duration)
+	always  bool // advance also when nothing is due
 }
 
 // Run makes everything happen that is due before the world is until old, and returns the first broken
 // invariant or failed shell.
 func (w *World) Run(until time.Duration) error {
 	for w.err == nil {
+		w.Events++
+		if w.MaxEvents > 0 && w.Events > w.MaxEvents {
+			w.fail(fmt.Errorf("%d events: the world goes round in circles", w.MaxEvents))
+			return w.err
+		}
+		if w.Interrupt != nil && w.Events%1024 == 0 {
+			if err := w.Interrupt(); err != nil {
+				return err
+			}
+		}
 		next, mine := w.soonest()
 		if next > until {
 			w.advance(until)
@@ -131,7 +173,7 @@ func (w *World) Run(until time.Duration) error {
 		}
 		w.advance(next)
 		if mine {
-			heap.Pop(&w.due).(event).fn()
+			w.due.pop().fn()
 		}
 		w.check()
 	}
@@ -141,7 +183,7 @@ func (w *World) Run(until time.Duration) error {
 // soonest returns when something happens next, and whether it is an event of the world's own.
 func (w *World) soonest() (time.Duration, bool) {
 	next, mine := time.Duration(math.MaxInt64), false
-	if w.due.Len() > 0 {
+	if len(w.due) > 0 {
 		next, mine = w.due[0].at, true
 	}
 	for _, s := range w.sources {
@@ -156,7 +198,9 @@ func (w *World) soonest() (time.Duration, bool) {
 func (w *World) advance(to time.Duration) {
 	w.now = max(w.now, to)
 	for _, s := range w.sources {
-		s.advance(w.now)
+		if at, ok := s.next(); s.always || ok && at <= w.now {
+			s.advance(w.now)
+		}
 	}
 }
 
@@ -165,6 +209,7 @@ func (w *World) advance(to time.Duration) {
 func (w *World) etcd() source {
 	last := w.now
 	return source{
+		always: true,
 		next: func() (time.Duration, bool) {
 			at, ok := w.Etcd.NextExpiry()
 			return w.now + at - w.Etcd.Now(), ok && !w.Net.EtcdDown
