@@ -1,0 +1,318 @@
+package guard
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/registry"
+)
+
+func TestWhatEndsATenure(t *testing.T) {
+	first := units.Cluster{ID: "c1", Epoch: 1, Schema: 1}
+	for name, c := range map[string]struct {
+		happens func(*world)
+		code    string // "": the tenure goes on
+	}{
+		"the scheduler asks for it": {func(w *world) {
+			w.put(w.keys.Fence("n1"), units.Fence{Tenure: w.state().Tenure})
+		}, reasonFenced},
+		"the scheduler asked for an earlier one": {func(w *world) {
+			w.put(w.keys.Fence("n1"), units.Fence{Tenure: w.state().Tenure - 1})
+		}, ""},
+		"the fence cannot be read":        {func(w *world) { w.put(w.keys.Fence("n1"), "?") }, ""},
+		"the epoch rises":                 {func(w *world) { w.put(w.keys.Cluster(), units.Cluster{ID: "c1", Epoch: 2, Schema: 1}) }, reasonCluster},
+		"the cluster is another":          {func(w *world) { w.put(w.keys.Cluster(), units.Cluster{ID: "c2", Epoch: 1, Schema: 1}) }, reasonCluster},
+		"the cluster is written again":    {func(w *world) { w.put(w.keys.Cluster(), first) }, ""},
+		"the schema rises":                {func(w *world) { w.put(w.keys.Cluster(), units.Cluster{ID: "c1", Epoch: 1, Schema: 2}) }, ""},
+		"the cluster's key is gone":       {func(w *world) { w.remove(w.keys.Cluster()) }, ""},
+		"the cluster's key is unreadable": {func(w *world) { w.put(w.keys.Cluster(), "?") }, ""},
+		"somebody removes alive":          {func(w *world) { w.remove(w.keys.Alive("n1")) }, reasonTaken},
+		"somebody revokes the lease":      {func(w *world) { must(w, w.etcd.Revoke(w.t.Context(), w.state().Lease)) }, ""}, // told by either
+		"etcd is away for a while": {func(w *world) {
+			w.cut = true
+			w.run(3 * time.Second)
+			w.cut = false
+		}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.put(w.keys.Cluster(), first)
+			w.begin()
+			w.run(time.Second)
+			u := w.start("app", time.Second)
+			tenure := w.state().Tenure
+			c.happens(w)
+			if c.code == "" && w.alive() == tenure {
+				w.run(time.Minute)
+				if w.state().Tenure != tenure || !w.fresh() || !u.running {
+					t.Errorf("tenure %d became %+v; %v", tenure, w.state(), w.anyone())
+				}
+				return
+			}
+			w.until("it is released", func() bool { return w.state().Phase == PhaseReleasing })
+			if code := w.state().Reason.Code; code != c.code && c.code != "" {
+				t.Errorf("released for %s, want %s", code, c.code)
+			}
+			if w.fresh() {
+				t.Error("a tenure that is given up is fresh")
+			}
+			w.until("a new one is fresh", func() bool { return w.fresh() && w.state().Tenure != tenure })
+			w.run(time.Minute)
+			if w.claimed != 2 || w.state().Phase != PhaseHolding {
+				t.Errorf("%d claims, %+v", w.claimed, w.state())
+			}
+		})
+	}
+}
+
+func must(w *world, err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestTheLeaseIsRenewedUntilAllIsGone(t *testing.T) {
+	w := newWorld(t).begin()
+	slow := w.start("slow", 40*time.Second)
+	tenure := w.state().Tenure
+	w.put(w.keys.Fence("n1"), units.Fence{Tenure: tenure})
+	w.run(39 * time.Second)
+	if w.alive() != tenure || !slow.running {
+		t.Fatalf("alive is %d of %d, it runs: %v", w.alive(), tenure, slow.running)
+	}
+	w.until("a new one is fresh", w.fresh)
+}
+
+func TestAKeyThatIsGoneIsNamed(t *testing.T) {
+	w := newWorld(t).begin()
+	w.start("app", time.Second)
+	w.remove(w.keys.Alive("n1"))
+	w.until("it is released", func() bool { return w.state().Phase == PhaseReleasing })
+	if why := w.state().Reason; why.Code != reasonTaken || !strings.Contains(why.Message, w.keys.Alive("n1")) {
+		t.Errorf("%+v", why)
+	}
+}
+
+func TestATenureOlderThanTheClusterGoesOnInIt(t *testing.T) {
+	w := newWorld(t).begin()
+	w.put(w.keys.Cluster(), units.Cluster{ID: "c1", Epoch: 1, Schema: 1})
+	w.run(30 * time.Second)
+	if w.claimed != 1 || !w.fresh() {
+		t.Fatalf("%d claims, %+v", w.claimed, w.state())
+	}
+	w.startGuard() // the memory knows as well
+	w.put(w.keys.Cluster(), units.Cluster{ID: "c1", Epoch: 2, Schema: 1})
+	w.until("a new tenure is fresh", func() bool { return w.claimed == 2 && w.fresh() })
+}
+
+func TestAnEpochThatRoseWhileTheGuardWasAwayEndsTheTenure(t *testing.T) {
+	w := newWorld(t)
+	w.put(w.keys.Cluster(), units.Cluster{ID: "c1", Epoch: 1, Schema: 1})
+	w.begin()
+	w.killGuard()
+	w.put(w.keys.Cluster(), units.Cluster{ID: "c1", Epoch: 2, Schema: 1})
+	w.startGuard()
+	w.until("a new tenure is fresh", func() bool { return w.claimed == 2 && w.fresh() })
+}
+
+// An etcd that was restored from before the claim, but after the lease was granted, renews the lease and knows
+// of no tenure.
+func TestAnAdoptedTenureThatEtcdDoesNotKnowIsGivenUp(t *testing.T) {
+	for name, claimed := range map[string]int64{"etcd went back behind it": 1000, "etcd did not go back": 1} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			lease, err := w.etcd.Grant(t.Context(), DefaultTTL)
+			must(w, err)
+			w.put(w.keys.Cluster(), units.Cluster{ID: "c1", Epoch: 1, Schema: 1})
+			w.memory = Memory{BootID: w.boot, Lease: lease.ID, Tenure: claimed, Cluster: units.Cluster{ID: "c1", Epoch: 1, Schema: 1}}
+			w.startGuard()
+			w.until("a tenure of its own is fresh", func() bool { return w.fresh() && w.claimed == 1 && w.alive() == w.state().Tenure })
+		})
+	}
+}
+
+func TestWithoutAMemoryEverythingBoundEndsFirst(t *testing.T) {
+	for name, memory := range map[string]func(*world){
+		"there is none":     func(w *world) { w.memory = Memory{} },
+		"it is unreadable":  func(w *world) { w.memoryErr = errors.New("decode it") },
+		"it is of old boot": func(w *world) { w.memory.BootID = "boot-0" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t).begin()
+			u := w.start("app", 5*time.Second)
+			w.killGuard()
+			memory(w)
+			began := w.now.Boot
+			w.startGuard()
+			w.until("it is dead", func() bool { return !u.running })
+			if took := u.endedAt - began; took < 5*time.Second || took > 5*time.Second+200*time.Millisecond {
+				t.Errorf("it was killed after %s", took)
+			}
+			w.until("a new tenure is fresh", func() bool { return w.claimed == 2 && w.fresh() })
+		})
+	}
+}
+
+func TestAnAdoptedTenureIsFreshOnlyByARenewal(t *testing.T) {
+	w := newWorld(t).begin()
+	u := w.start("app", 5*time.Second)
+	u.takes = time.Second
+	tenure := w.state().Tenure
+	w.killGuard()
+	w.cut = true
+	w.startGuard()
+	w.run(100 * time.Millisecond)
+	if w.fresh() || !w.called("stop", u) {
+		t.Errorf("fresh: %v; %v", w.fresh(), w.calls)
+	}
+	w.cut = false
+	w.until("it is fresh", w.fresh)
+	if w.state().Tenure != tenure || w.claimed != 1 {
+		t.Errorf("%d claims, tenure %d became %d", w.claimed, tenure, w.state().Tenure)
+	}
+}
+
+func TestAnUpgradeKeepsWhatIsBoundRunning(t *testing.T) {
+	w := newWorld(t).begin()
+	u := w.start("app", time.Second)
+	w.shell().save()
+	w.killGuard()
+	w.cut = true
+	w.startGuard()
+	w.run(3 * time.Second)
+	if !w.fresh() || w.called("stop", u) {
+		t.Errorf("%+v %v", w.state(), w.calls)
+	}
+	w.until("the fence comes all the same", func() bool { return !u.running })
+}
+
+// A guard that dies while it gives a tenure up is followed by one that goes on giving it up: what had been
+// saved of its freshness at an upgrade counts no more.
+func TestAReleaseOutlivesTheGuard(t *testing.T) {
+	w := newWorld(t).begin()
+	slow := w.start("slow", 5*time.Second)
+	tenure := w.state().Tenure
+	w.shell().save()
+	w.put(w.keys.Fence("n1"), units.Fence{Tenure: tenure})
+	w.until("it is released", func() bool { return w.state().Phase == PhaseReleasing })
+	w.remove(w.keys.Fence("n1"))
+	w.startGuard()
+	for w.alive() == tenure {
+		w.run(tick)
+		if w.state().Fresh(tenure, w.now.Boot) {
+			t.Fatal("it is fresh")
+		}
+	}
+	w.until("a new one is fresh", w.fresh)
+	if slow.running {
+		t.Error("it runs")
+	}
+}
+
+func TestTheGuardGivesItsPlaceBackWhenTheMachineGoesDown(t *testing.T) {
+	t.Run("while it holds", func(t *testing.T) {
+		w := newWorld(t).begin()
+		u := w.start("app", time.Second)
+		w.shell().End("the machine goes down")
+		w.until("it ended", func() bool { return w.state().Phase == PhaseEnded })
+		if u.running || w.alive() != 0 || w.memory.Tenure != 0 {
+			t.Errorf("it runs: %v, alive %d, memory %+v", u.running, w.alive(), w.memory)
+		}
+		w.run(time.Minute)
+		if w.claimed != 1 {
+			t.Errorf("%d claims", w.claimed)
+		}
+	})
+	t.Run("in every phase before", func(t *testing.T) {
+		for steps := range 12 {
+			w := newWorld(t)
+			w.startGuard()
+			for range steps { // each makes what the one before it asked for
+				w.guard.bench.Step()
+				w.guard.bench.Exec.RunAll()
+			}
+			w.shell().End("the machine goes down")
+			w.until("it ended", func() bool { return w.state().Phase == PhaseEnded })
+			if w.alive() != 0 {
+				t.Errorf("after %d steps alive stays", steps)
+			}
+		}
+	})
+	t.Run("with etcd away it does not end what runs any less", func(t *testing.T) {
+		w := newWorld(t).begin()
+		u := w.start("app", time.Second)
+		w.cut = true
+		w.shell().End("the machine goes down")
+		w.until("it is dead", func() bool { return !u.running })
+		w.cut = false
+		w.until("it ended", func() bool { return w.state().Phase == PhaseEnded })
+	})
+	t.Run("where another machine has its name", func(t *testing.T) {
+		w := newWorld(t)
+		w.put(w.keys.Node("n1"), units.Node{Key: "other"})
+		w.startGuard()
+		w.until("it is refused", func() bool { return w.state().Phase == PhaseRefused })
+		w.shell().End("the machine goes down")
+		w.until("it ended", func() bool { return w.state().Phase == PhaseEnded })
+	})
+}
+
+func TestNothingIsFresherThanWasTold(t *testing.T) {
+	w := newWorld(t).begin()
+	u := w.start("app", time.Second)
+	told := w.word
+	w.wordErr = errors.New("no space left on device")
+	w.until("the tenure ceases to be fresh", func() bool { return !w.fresh() })
+	if w.now.Boot > told.FreshUntil+FenceAfter {
+		t.Errorf("it ceased at %s, told was %s", w.now.Boot, told.FreshUntil)
+	}
+	w.until("it is dead", func() bool { return !u.running })
+	if w.alive() != w.state().Tenure {
+		t.Error("the tenure ended, too")
+	}
+	w.wordErr = nil
+	w.until("it is fresh again", w.fresh)
+}
+
+func TestTheWordOfATenureThatIsGivenUpStandsStill(t *testing.T) {
+	w := newWorld(t).begin()
+	w.start("slow", 10*time.Second)
+	w.put(w.keys.Fence("n1"), units.Fence{Tenure: w.state().Tenure})
+	w.until("it is released", func() bool { return w.state().Phase == PhaseReleasing })
+	at := w.now.Boot
+	w.run(9 * time.Second)
+	if w.word.FreshUntil > at {
+		t.Errorf("it was given up at %s, and is fresh until %s by the word", at, w.word.FreshUntil)
+	}
+}
+
+func TestAClaimFindsTheClusterThatWasProbed(t *testing.T) {
+	w := newWorld(t)
+	w.put(w.keys.Cluster(), units.Cluster{ID: "c1", Epoch: 1, Schema: 1})
+	w.startGuard()
+	b := w.guard.bench
+	for b.Exec.Find("claim", "") == nil {
+		b.Step()
+		for _, task := range b.Exec.Waiting() {
+			if task.Kind != "claim" {
+				task.Run(0)
+			}
+		}
+	}
+	w.put(w.keys.Cluster(), units.Cluster{ID: "c1", Epoch: 2, Schema: 1})
+	b.Exec.RunAll()
+	if w.alive() != 0 {
+		t.Error("it claimed in a cluster that it had not seen")
+	}
+	w.until("it is fresh", w.fresh)
+	w.run(30 * time.Second)
+	if w.claimed != 1 || w.memory.Cluster.Epoch != 2 {
+		t.Errorf("%d claims, %+v", w.claimed, w.memory)
+	}
+}
+
+var _ registry.KV = wire{}
