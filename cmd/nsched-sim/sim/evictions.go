@@ -1,7 +1,8 @@
 package sim
 
 import (
-	"fmt"
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/nsched/nsched/scheduler/placement"
@@ -9,75 +10,90 @@ import (
 	"github.com/nsched/nsched/units/registry"
 )
 
-// evictions checks every unit that was told to stop in one transaction with the next attempt of its slot
-// and generation: nothing but a loss does that. It looks at etcd as it is at that revision.
-func (m *Watchman) evictions(p *Process, t registry.Txn) {
-	placed := map[string]units.Attempt{} // by app, slot and generation
-	slot := func(u units.UnitID) string { return fmt.Sprintf("%s/%s/%d", u.AppID(), u.Slot, u.Generation) }
-	type stop struct {
-		key  registry.Key
-		told units.Assignment
+// placed checks a new attempt: not before its slot's failures allow it, and in place of a unit that nobody
+// told to stop only where that one is lost.
+func (m *Watchman) placed(p *Process, k unitKey) {
+	a := m.mirror.units[k]
+	if _, was := m.mirror.before.units[k]; was || a.bad || a.Desired == units.DesiredStop {
+		return
 	}
-	var stops []stop
-	for _, op := range t.Then {
-		key, err := Keys.Parse(op.Key)
-		if err != nil || key.Kind != registry.KindUnit || op.Kind != registry.OpPut {
-			continue
+	m.backoff(p, k)
+	others := slices.SortedFunc(slices.Values(m.mirror.bySlot[slotOf(k.id)]), func(a, b unitKey) int {
+		return cmp.Or(a.id.Compare(b.id), cmp.Compare(a.node, b.node))
+	})
+	for _, other := range others {
+		o := m.mirror.units[other]
+		if was, changed := m.mirror.before.units[other]; changed {
+			o = was
 		}
-		a, _, err := registry.Decode[units.Assignment](op.Key, op.Value)
-		switch {
-		case err != nil:
-		case a.Desired == units.DesiredStop:
-			stops = append(stops, stop{key, a})
-		default:
-			placed[slot(key.Unit)] = key.Unit.Attempt
+		if _, alive := m.mirror.alive[other.node]; alive && other.id.Generation != k.id.Generation {
+			continue // an update, beside the old one
 		}
-	}
-	for _, s := range stops {
-		if next, ok := placed[slot(s.key.Unit)]; ok && next > s.key.Unit.Attempt {
+		if other != k && !o.bad && o.Desired != units.DesiredStop && !m.mirror.over(other) {
 			m.Evicted++
-			m.eviction(p, s.key, s.told)
+			m.eviction(p, other, o, other.id.Generation != k.id.Generation)
 		}
 	}
 }
 
-func (m *Watchman) eviction(p *Process, key registry.Key, told units.Assignment) {
-	fail := func(format string, args ...any) {
-		m.w.fail(fmt.Errorf("%s evicted %s from %s %s", p.Name, key.Unit, key.Node, fmt.Sprintf(format, args...)))
+// eviction checks that a unit was rightly given up. An update waits only for what may still be running.
+func (m *Watchman) eviction(p *Process, k unitKey, was assigned, update bool) {
+	app := m.spec(k.id)
+	wait := app.ReplaceDelay()
+	if !update {
+		wait += app.Disconnect.LostAfter
 	}
-	if _, alive := m.get(Keys.Alive(key.Node)); alive {
-		fail("whose lease lives")
+	fail := func(promise Promise, format string, args ...any) {
+		m.fail(promise, "%s replaced %s on %s "+format, append([]any{p.Name, k.id, k.node}, args...)...)
+	}
+	if alive, there := m.mirror.alive[k.node]; there {
+		if !app.Bound() || was.Tenure >= alive.CreateRevision {
+			fail(EvictedRightly, "whose lease lives")
+		}
+		return // bound to a tenure that is over
+	}
+	if _, registered := m.mirror.nodes[k.node]; !registered {
+		return // forgotten by a person
+	}
+	gone, known := m.losses.gone[k.node]
+	if !known {
+		return // in another history of etcd
+	}
+	if recorded := m.losses.recorded[k.node]; recorded < gone.tenure {
+		fail(EvictedRightly, "and the loss of tenure %d is not on record (%d is)", gone.tenure, recorded)
 		return
 	}
-	raw, ok := m.get(Keys.Fence(key.Node))
-	fence, _, err := registry.Decode[units.Fence](raw.Key, raw.Value)
-	if gone := m.losses.gone[key.Node]; !ok || err != nil || fence.Tenure < gone.tenure {
-		fail("and the loss of tenure %d is not on record (%d is)", gone.tenure, fence.Tenure)
-		return
-	}
-	leader, _ := m.leader()
-	l := placement.DefaultLeases()
-	if gone := m.losses.gone[key.Node]; gone.rev < leader.CreateRevision && raw.ModRevision > leader.CreateRevision &&
-		m.w.now < m.losses.terms[leader.CreateRevision]+l.TTL {
-		fail("%v after its term began, and it was gone before", m.w.now-m.losses.terms[leader.CreateRevision])
-		return
+	if m.w.now < gone.at+soonMost(wait) && !m.confirmed(k.node) {
+		fail(LostAfter, "%v after it was lost, and not %v", m.w.now-gone.at, wait)
 	}
 }
 
 // losses is what the watchman remembers of tenures and terms.
 type losses struct {
-	leases map[units.NodeName]registry.KeyValue
-	gone   map[units.NodeName]goneKey
-	terms  map[int64]time.Duration // when each first wrote
+	leases   map[units.NodeName]registry.KeyValue
+	gone     map[units.NodeName]goneKey
+	recorded map[units.NodeName]int64
+	leads    int64         // the key that leads
+	since    time.Duration // since when
+}
+
+// goneKey is the end of a tenure as etcd saw it.
+type goneKey struct {
+	tenure  int64
+	at      time.Duration
+	revoked bool
 }
 
 func newLosses() losses {
-	return losses{map[units.NodeName]registry.KeyValue{}, map[units.NodeName]goneKey{}, map[int64]time.Duration{}}
+	return losses{
+		leases: map[units.NodeName]registry.KeyValue{}, gone: map[units.NodeName]goneKey{}, recorded: map[units.NodeName]int64{},
+	}
 }
 
-func (l losses) led(term int64, now time.Duration) {
-	if _, known := l.terms[term]; !known {
-		l.terms[term] = now
+// led follows who leads.
+func (m *Watchman) led() {
+	if first, _ := m.mirror.leader(); first.create != m.losses.leads {
+		m.losses.leads, m.losses.since = first.create, m.w.now
 	}
 }
 
@@ -88,59 +104,57 @@ func (m *Watchman) lease(node units.NodeName, c registry.Change) {
 		return
 	}
 	was := m.losses.leases[node]
-	m.losses.gone[node] = goneKey{tenure: was.CreateRevision, rev: c.ModRevision, at: m.w.now, revoked: m.w.Revoked[was.Lease]}
+	m.losses.gone[node] = goneKey{tenure: was.CreateRevision, at: m.w.now, revoked: m.w.Revoked[was.Lease] || m.w.Hand() == c.Key}
 }
 
-// goneKey is the end of a tenure as etcd saw it.
-type goneKey struct {
-	tenure, rev int64
-	at          time.Duration
-	revoked     bool
-}
-
-// brake checks each loss that is put on record: not while more than a third is lost, or about to be.
-func (m *Watchman) brake(p *Process, t registry.Txn) {
-	const slack = 6 * time.Second // between what a leader saw and what it wrote
+// loss checks one that is put on record: not by a new leader before the node had time to return, and not
+// while more than a third of the nodes are lost, or about to be. What a person vouches for is no reason to
+// be careful.
+func (m *Watchman) loss(p *Process, node units.NodeName) {
+	before := m.losses.recorded[node]
+	m.losses.recorded[node] = m.mirror.fences[node].Tenure
+	gone, known := m.losses.gone[node]
+	if _, alive := m.mirror.alive[node]; alive || !known || before >= gone.tenure || m.confirmed(node) {
+		return // told to give up, or nothing new
+	}
+	m.Recorded++
 	l := placement.DefaultLeases()
-	for _, op := range t.Then {
-		key, err := Keys.Parse(op.Key)
-		if err != nil || key.Kind != registry.KindFence || op.Kind != registry.OpPut {
+	if age := m.w.now - m.losses.since; gone.at < m.losses.since && age < l.TTL {
+		m.fail(Grace, "%s put the loss of %s on record %v after its term began, and it was gone before", p.Name, node, age)
+		return
+	}
+	if lost, total := m.lost(l); lost >= 2 && 3*lost > total {
+		m.fail(Brake, "%s put the loss of %s on record while %d of %d nodes are lost", p.Name, node, lost, total)
+	}
+}
+
+func (m *Watchman) confirmed(node units.NodeName) bool {
+	_, alive := m.mirror.alive[node]
+	c := m.mirror.confirmed[node]
+	return !alive && c != 0 && c >= m.losses.gone[node].tenure
+}
+
+// lost counts the nodes without a lease, and those whose lease has less left than a living node's.
+func (m *Watchman) lost(l placement.Leases) (lost, total int) {
+	const slack = 6 * time.Second // between what a leader saw and what it wrote
+	for _, n := range m.w.nodes {
+		name := units.NodeName(n.Name)
+		if _, registered := m.mirror.nodes[name]; !registered || m.confirmed(name) {
 			continue
 		}
-		if _, alive := m.get(Keys.Alive(key.Node)); alive {
-			continue // told to give up
-		}
-		m.Recorded++
-		lost, total := 0, 0
-		for _, n := range m.w.nodes {
-			name := units.NodeName(n.Name)
-			if _, registered := m.get(Keys.Node(name)); !registered {
-				continue
-			}
-			total++
-			alive, there := m.get(Keys.Alive(name))
-			gone := m.losses.gone[name]
-			switch {
-			case !there && (!gone.revoked || gone.at+slack < m.w.now):
+		total++
+		alive, there := m.mirror.alive[name]
+		gone := m.losses.gone[name]
+		switch {
+		case !there && (!gone.revoked || gone.at+slack < m.w.now):
+			lost++
+		case !there:
+		default:
+			left, err := m.w.Etcd.TimeToLive(m.w.ctx, alive.Lease)
+			if err == nil && left.Remaining < l.TTL-2*l.Keepalive-slack {
 				lost++
-			case !there:
-			default:
-				left, err := m.w.Etcd.TimeToLive(m.w.ctx, alive.Lease)
-				if err == nil && left.Remaining < l.TTL-2*l.Keepalive-slack {
-					lost++
-				}
 			}
 		}
-		if lost >= 2 && 3*lost > total {
-			m.w.fail(fmt.Errorf("%s put the loss of %s on record while %d of %d nodes are lost", p.Name, key.Node, lost, total))
-		}
 	}
-}
-
-func (m *Watchman) get(key string) (registry.KeyValue, bool) {
-	r, err := m.w.Etcd.Range(m.w.ctx, rangeOf(key))
-	if err != nil || len(r.KVs) == 0 {
-		return registry.KeyValue{}, false
-	}
-	return r.KVs[0], true
+	return lost, total
 }

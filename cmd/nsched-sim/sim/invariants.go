@@ -1,10 +1,8 @@
 package sim
 
 import (
-	"fmt"
-	"maps"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/nsched/nsched/units"
 	"github.com/nsched/nsched/units/registry"
@@ -12,207 +10,213 @@ import (
 
 // Watchman keeps the history of a run as etcd saw it, and says when a promise is broken. It looks at
 // etcd and at the machines, never at what a shell believes.
+//
+//	etcd's changes --> mirror --> assignments, capacity, statuses, endpoints, tenures
+//	writes, by whom and asked for when --> fence, losses, evictions, back-off, how much is written
+//	machines' processes --> singletons, fencing, roots, who stopped what
+//
+// Everything is incremental: a change costs what it touches.
 type Watchman struct {
-	w *World
+	w       *World
+	watcher registry.Watcher
+	mirror  *mirror
+	specs   map[genKey]units.App
+
 	// Of assignments: when each unit was first created, the furthest it was told to go, on which node.
 	created map[units.UnitID]int64
 	told    map[units.UnitID]units.Desired
 	node    map[units.UnitID]units.NodeName
-	specs   map[string]units.App // by generation key
-	Stops   int
-	Placed  int
+	// ordered are the stops that any history of etcd has held.
+	ordered map[units.UnitID]bool
+
+	Stops  int
+	Placed int
 	// Evicted counts the units replaced for a loss, Recorded the losses put on record.
 	Evicted, Recorded int
-	losses            losses
+
+	losses   losses
+	rooms    rooms
+	fences   fences
+	budgets  budgets
+	backoffs backoffs
+	machines machines
+	restored restored
+}
+
+type genKey struct {
+	app        units.AppID
+	generation units.Generation
 }
 
 // Guarded starts a watchman over the world, in which every standing promise is checked.
 func (w *World) Guarded() *Watchman {
 	m := &Watchman{
-		w: w, created: map[units.UnitID]int64{}, told: map[units.UnitID]units.Desired{},
-		node: map[units.UnitID]units.NodeName{}, specs: map[string]units.App{}, losses: newLosses(),
+		w: w, mirror: newMirror(), specs: map[genKey]units.App{},
+		created: map[units.UnitID]int64{}, told: map[units.UnitID]units.Desired{}, node: map[units.UnitID]units.NodeName{},
+		ordered: map[units.UnitID]bool{},
+		losses:  newLosses(), rooms: newRooms(), fences: newFences(), budgets: newBudgets(), backoffs: newBackoffs(), machines: newMachines(),
 	}
-	w.Etcd.Watch(w.ctx, registry.Watch{Key: Keys.Prefix(), End: registry.PrefixEnd(Keys.Prefix()), Revision: 1}, m.see)
+	m.watch(1)
 	w.OnWrite(m.wrote)
-	for _, n := range w.nodes {
-		n.OnStop = func(id units.UnitID) { m.stopped(n, id) }
-	}
+	w.OnDoubt(m.doubted)
+	w.OnRenewal(m.renewed)
+	w.Always("the machines", func(*World) error {
+		m.lookForRestore()
+		return m.lookAtMachines()
+	})
 	return m
 }
 
-// see follows every change.
+func (m *Watchman) watch(revision int64) {
+	m.watcher = m.w.Etcd.Watch(m.w.ctx, registry.Watch{Key: Keys.Prefix(), End: registry.PrefixEnd(Keys.Prefix()), Revision: revision}, m.see)
+}
+
+func (m *Watchman) fail(p Promise, format string, args ...any) { m.w.fail(broken(p, format, args...)) }
+
+// see follows every change: first all of a revision, then what they mean.
 func (m *Watchman) see(r registry.WatchResponse) {
-	given := false
-	for _, c := range r.Changes {
+	if r.Err != nil {
+		m.fail(Sound, "the watchman sees nothing any more: %v", r.Err)
+		return
+	}
+	m.mirror.begin(r.Revision)
+	keys := make([]registry.Key, len(r.Changes))
+	for i, c := range r.Changes {
 		key, err := Keys.Parse(c.Key)
-		if err != nil {
-			m.w.fail(fmt.Errorf("a malformed key was written: %w", err))
+		if err != nil && key.Kind != registry.KindUnknown {
+			m.fail(Sound, "a malformed key was written: %v", err)
 			return
 		}
-		switch key.Kind {
-		case registry.KindGeneration:
-			m.learn(c)
-		case registry.KindAlive:
-			m.lease(key.Node, c)
-		case registry.KindUnit:
-			m.assignment(key, c)
-			given = given || !c.Deleted
-		case registry.KindSlots, registry.KindSummary:
-			if len(c.Value) > registry.ValueLimit {
-				m.w.fail(fmt.Errorf("%s has %d bytes", c.Key, len(c.Value)))
-			}
-		}
+		keys[i] = key
+		m.mirror.follow(key, c, m.w.now)
 	}
-	if given {
-		m.capacity()
+	for i, c := range r.Changes {
+		m.changed(keys[i], c)
 	}
 }
 
-func (m *Watchman) learn(c registry.Change) {
+func (m *Watchman) changed(key registry.Key, c registry.Change) {
+	k := unitKey{key.Node, key.Unit}
+	switch key.Kind {
+	case registry.KindGeneration:
+		m.learn(key, c)
+	case registry.KindLeader:
+		m.led()
+	case registry.KindAlive:
+		m.lease(key.Node, c)
+		m.claimed(key.Node, !c.Deleted && c.CreateRevision == c.ModRevision && m.w.Hand() != c.Key)
+	case registry.KindUnit:
+		if c.Deleted {
+			m.book(k, m.mirror.before.units[k])
+		}
+		m.assignment(k, c)
+		m.room(k)
+	case registry.KindStatus:
+		if c.Deleted {
+			delete(m.machines.knew, k) // the node has forgotten it
+		}
+		m.room(k)
+		m.ended(k)
+	case registry.KindEndpoint:
+		m.endpoint(k, c)
+	case registry.KindSlots, registry.KindSummary:
+		if len(c.Value) > registry.ValueLimit {
+			m.fail(Sound, "%s has %d bytes", c.Key, len(c.Value))
+		}
+	}
+}
+
+// learn remembers every generation there ever was.
+func (m *Watchman) learn(key registry.Key, c registry.Change) {
 	s, _, err := registry.Decode[units.Submission](c.Key, c.Value)
 	if err != nil {
 		return
 	}
 	if app, err := units.ParseApp([]byte(s.Document)); err == nil {
-		m.specs[c.Key] = app
+		m.specs[genKey{key.App, key.Generation}] = app
 	}
 }
+
+// spec is what a unit is made of.
+func (m *Watchman) spec(id units.UnitID) units.App { return m.specs[genKey{id.AppID(), id.Generation}] }
 
 // assignment checks one: a unit is created once, on one node, and only advances.
-func (m *Watchman) assignment(key registry.Key, c registry.Change) {
-	if c.Deleted {
-		return
+func (m *Watchman) assignment(k unitKey, c registry.Change) {
+	a, there := m.mirror.units[k]
+	if !there || a.bad {
+		return // gone, or spoilt by a hand
 	}
-	a, _, err := registry.Decode[units.Assignment](c.Key, c.Value)
-	if err != nil {
-		m.w.fail(fmt.Errorf("an assignment cannot be read: %w", err))
-		return
-	}
-	first, known := m.created[key.Unit]
+	first, known := m.created[k.id]
 	switch {
 	case !known:
-		m.created[key.Unit], m.node[key.Unit] = c.CreateRevision, key.Node
+		m.created[k.id], m.node[k.id] = c.CreateRevision, k.node
 		m.Placed++
 	case first != c.CreateRevision && a.Desired != units.DesiredStop:
-		m.w.fail(fmt.Errorf("unit %s was assigned twice: an attempt was used again", key.Unit))
-	case m.node[key.Unit] != key.Node && a.Desired != units.DesiredStop:
-		m.w.fail(fmt.Errorf("unit %s is on %s and on %s", key.Unit, m.node[key.Unit], key.Node))
+		m.fail(AttemptsOnce, "unit %s was assigned twice: an attempt was used again", k.id)
+	case m.node[k.id] != k.node && a.Desired != units.DesiredStop:
+		m.fail(AttemptsOnce, "unit %s is on %s and on %s", k.id, m.node[k.id], k.node)
 	}
-	if a.Desired.Rank() < m.told[key.Unit].Rank() {
-		m.w.fail(fmt.Errorf("unit %s went back from %s to %s", key.Unit, m.told[key.Unit], a.Desired))
+	if a.Desired.Rank() < m.told[k.id].Rank() {
+		m.fail(AttemptsOnce, "unit %s went back from %s to %s", k.id, m.told[k.id], a.Desired)
 	}
-	m.told[key.Unit] = a.Desired
-}
-
-// stopped checks that somebody told the node to.
-func (m *Watchman) stopped(n *NodeHost, id units.UnitID) {
-	m.Stops++
-	if m.told[id] != units.DesiredStop && !n.Ended(id) {
-		m.w.fail(fmt.Errorf("%s stopped %s and nobody told it to", n.Name, id))
+	m.told[k.id] = a.Desired
+	if a.Desired == units.DesiredStop {
+		m.ordered[k.id] = true
 	}
 }
 
-// wrote checks the fence: a scheduler's write is applied only while its key leads.
+// wrote checks what a shell has written.
 func (m *Watchman) wrote(p *Process, t registry.Txn, r registry.TxnResult) {
-	if !r.Succeeded || !strings.HasSuffix(p.Name, "/scheduler") {
+	if !r.Succeeded {
 		return
 	}
+	if kind, ok := strings.CutPrefix(p.Name, p.host.Name+"/"); ok && kind == "scheduler" {
+		m.decided(p, t)
+	} else if kind == "daemon" {
+		m.reported(p, t)
+	}
+}
+
+// decided checks a scheduler's write.
+func (m *Watchman) decided(p *Process, t registry.Txn) {
+	if !decides(t) {
+		return
+	}
+	m.lookForRestore()
+	m.fence(p, t)
+	m.believes(p, t)
+	m.summaries(p, t)
 	for _, op := range t.Then {
-		if op.Kind == registry.OpRange || strings.HasPrefix(op.Key, Keys.Under(registry.KindLeader)) ||
-			strings.HasPrefix(op.Key, Keys.Under(registry.KindEvent)) { // its own, which decide nothing
-			continue
-		}
-		first, ok := m.leader()
-		fenced := slices.ContainsFunc(t.If, func(c registry.Compare) bool {
-			return ok && c.Key == first.Key && c.Target == registry.ModRevision
-		})
-		if !fenced {
-			m.w.fail(fmt.Errorf("%s wrote %s and did not lead", p.Name, op.Key))
-			return
-		}
-		m.losses.led(first.CreateRevision, m.w.now)
-	}
-	m.brake(p, t)
-	m.evictions(p, t)
-}
-
-// leader is the key that leads in etcd.
-func (m *Watchman) leader() (first registry.KeyValue, ok bool) {
-	prefix := Keys.Under(registry.KindLeader)
-	r, err := m.w.Etcd.Range(m.w.ctx, registry.Range{Key: prefix, End: registry.PrefixEnd(prefix)})
-	if err != nil {
-		return first, false
-	}
-	for _, kv := range r.KVs {
-		if !ok || kv.CreateRevision < first.CreateRevision {
-			first, ok = kv, true
-		}
-	}
-	return first, ok
-}
-
-// capacity checks that no node has been given more than it has, and no port twice.
-func (m *Watchman) capacity() {
-	cpu, ports := map[units.NodeName]int64{}, map[string]units.UnitID{}
-	prefix := Keys.Under(registry.KindUnit)
-	r, err := m.w.Etcd.Range(m.w.ctx, registry.Range{Key: prefix, End: registry.PrefixEnd(prefix)})
-	if err != nil {
-		return
-	}
-	for _, kv := range r.KVs {
-		key, err := Keys.Parse(kv.Key)
+		key, err := Keys.Parse(op.Key)
 		if err != nil {
 			continue
 		}
-		a, _, err := registry.Decode[units.Assignment](kv.Key, kv.Value)
-		if err != nil || m.over(key) {
-			continue
-		}
-		app := m.specs[Keys.Generation(key.Unit.AppID(), key.Unit.Generation)]
-		if cpu[key.Node] += int64(app.Resources.CPU); cpu[key.Node] > nodeCPU {
-			m.w.fail(fmt.Errorf("%s has %d mCPU and was given %d", key.Node, nodeCPU, cpu[key.Node]))
-		}
-		for _, name := range slices.Sorted(maps.Keys(a.Ports)) {
-			at := fmt.Sprintf("%s:%d", key.Node, a.Ports[name])
-			if other, taken := ports[at]; taken {
-				m.w.fail(fmt.Errorf("%s was given to %s and to %s", at, other, key.Unit))
-			}
-			ports[at] = key.Unit
+		switch {
+		case key.Kind == registry.KindFence && op.Kind == registry.OpPut:
+			m.loss(p, key.Node)
+		case key.Kind == registry.KindUnit && op.Kind == registry.OpPut:
+			m.placed(p, unitKey{key.Node, key.Unit})
+		case key.Kind == registry.KindUnit && op.Kind == registry.OpDelete:
+			m.let(p, unitKey{key.Node, key.Unit})
 		}
 	}
 }
 
-// over reports whether the node has said that the unit is over: it takes nothing any more.
-func (m *Watchman) over(key registry.Key) bool {
-	r, err := m.w.Etcd.Range(m.w.ctx, rangeOf(Keys.Status(key.Node, key.Unit)))
-	if err != nil || len(r.KVs) == 0 {
-		return false
+// decides reports whether a transaction writes anything but what is its writer's own: its candidacy, and
+// what it tells.
+func decides(t registry.Txn) bool {
+	for _, op := range t.Then {
+		if op.Kind != registry.OpRange && !strings.HasPrefix(op.Key, leaderPrefix) && !strings.HasPrefix(op.Key, eventPrefix) {
+			return true
+		}
 	}
-	s, _, err := registry.Decode[units.Status](r.KVs[0].Key, r.KVs[0].Value)
-	return err == nil && s.State.Terminal()
+	return false
 }
 
-// Settled says what is not as the operator wants it: every app has as many healthy units of its
-// generation as its count, and nothing else runs.
-func (m *Watchman) Settled(o *Operator) error {
-	running := map[units.AppID]int{}
-	for _, n := range m.w.nodes {
-		for _, id := range n.Running() {
-			intent := o.want[id.AppID()]
-			if intent.Stopped || id.Generation != intent.Generation {
-				return fmt.Errorf("%s still runs %s", n.Name, id)
-			}
-			running[id.AppID()]++
-		}
-	}
-	for _, app := range slices.SortedFunc(maps.Keys(o.want), units.AppID.Compare) {
-		want := o.want[app].Count
-		if o.want[app].Stopped {
-			want = 0
-		}
-		if running[app] != want {
-			return fmt.Errorf("%s has %d units running, want %d", app, running[app], want)
-		}
-	}
-	return nil
-}
+var (
+	leaderPrefix = Keys.Under(registry.KindLeader)
+	eventPrefix  = Keys.Under(registry.KindEvent)
+)
+
+// soonMost allows for cluster time, which may run a hundredth faster than the world's, and for rounding.
+func soonMost(d time.Duration) time.Duration { return d - d/50 - 100*time.Millisecond }

@@ -1,0 +1,68 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/nsched/nsched/units/registry"
+)
+
+// restored is what the watchman knows of an etcd that was put back to an older state.
+type restored struct {
+	held  bool
+	epoch int64 // that has to be exceeded
+	at    time.Duration
+}
+
+// notice is how long a scheduler may take to find out: what it had asked for, or decided on a view that
+// has not been contradicted yet, may still be written.
+const notice = 20 * time.Second
+
+// lookForRestore begins a new history when etcd has gone back.
+func (m *Watchman) lookForRestore() {
+	if m.w.Etcd.Revision() >= m.mirror.revision {
+		return
+	}
+	r, err := m.w.Etcd.Range(m.w.ctx, everything)
+	if err != nil {
+		m.fail(Sound, "read the twin: %v", err)
+		return
+	}
+	epoch := m.mirror.cluster.Epoch
+	m.watcher.Close()
+	m.mirror = newMirror()
+	m.mirror.begin(r.Revision)
+	m.losses, m.rooms, m.backoffs = newLosses(), newRooms(), newBackoffs()
+	m.fences.term = 0
+	clear(m.created)
+	clear(m.told)
+	clear(m.node)
+	for _, kv := range r.KVs {
+		key, err := Keys.Parse(kv.Key)
+		if err != nil {
+			continue
+		}
+		c := registry.Change{KeyValue: kv}
+		m.mirror.follow(key, c, m.w.now)
+		switch key.Kind {
+		case registry.KindUnit:
+			k := unitKey{key.Node, key.Unit}
+			m.created[k.id], m.node[k.id], m.told[k.id] = kv.CreateRevision, k.node, m.mirror.units[k].Desired
+		case registry.KindAlive:
+			m.losses.leases[key.Node] = kv
+		}
+	}
+	for k := range m.mirror.units { // order-free: each for itself
+		m.room(k)
+	}
+	m.led()
+	m.restored = restored{held: true, epoch: epoch, at: m.w.now}
+	m.watch(r.Revision + 1)
+}
+
+// believes checks that nobody decides on what was restored before a person has looked.
+func (m *Watchman) believes(p *Process, t registry.Txn) {
+	r := &m.restored
+	if r.held = r.held && m.mirror.cluster.Epoch <= r.epoch; r.held && m.w.sent > r.at+notice {
+		m.fail(RestoreHeld, "%s wrote %s, %v after etcd was restored, and nobody has acknowledged it", p.Name, t.Then[0].Key, m.w.now-r.at)
+	}
+}

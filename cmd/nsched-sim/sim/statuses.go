@@ -1,0 +1,80 @@
+package sim
+
+import (
+	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/registry"
+)
+
+// reported checks a daemon's write: of its own keys, in the order of a unit's life, not too often.
+func (m *Watchman) reported(p *Process, t registry.Txn) {
+	reports := false
+	for _, op := range t.Then {
+		key, err := Keys.Parse(op.Key)
+		if err != nil || op.Kind == registry.OpRange || key.Kind != registry.KindStatus && key.Kind != registry.KindEndpoint {
+			continue
+		}
+		reports = true
+		if string(key.Node) != p.host.Name {
+			m.fail(StatesInOrder, "%s wrote %s", p.Name, op.Key)
+		}
+		k := unitKey{key.Node, key.Unit}
+		switch {
+		case key.Kind == registry.KindStatus:
+			m.spend(p, "the status of "+k.id.String(), statusBurst, statusEvery)
+			m.follows(p, k)
+		case op.Kind == registry.OpPut && op.Lease == 0:
+			m.fail(AddressesOfTheLive, "%s put %s without a lease", p.Name, op.Key)
+		}
+	}
+	if reports {
+		m.spend(p, "reports", reportsBurst, reportsEvery)
+	}
+}
+
+// follows checks that a status may follow the one that it replaces.
+func (m *Watchman) follows(p *Process, k unitKey) {
+	s, there := m.mirror.status[k]
+	was, had := m.mirror.before.status[k]
+	if !there || !had || was.bad || was.Assignment != s.Assignment {
+		return
+	}
+	if !s.State.CanFollow(was.State) {
+		m.fail(StatesInOrder, "%s said that %s is %s after %s", p.Name, k.id, s.State, was.State)
+	}
+	if _, knew := m.machines.knew[k]; !knew && s.Desired == units.DesiredStop {
+		m.machines.knew[k] = m.w.now
+	}
+	if s.Desired.Rank() < was.Desired.Rank() {
+		m.fail(StatesInOrder, "%s took back that %s was told to %s", p.Name, k.id, was.Desired)
+	}
+}
+
+// let checks that an assignment was deleted on its node's word about this very life of it.
+func (m *Watchman) let(p *Process, k unitKey) {
+	was, there := m.mirror.before.units[k]
+	if _, registered := m.mirror.nodes[k.node]; !there || !registered {
+		return
+	}
+	switch s, ok := m.mirror.status[k]; {
+	case !ok || !s.State.Terminal():
+		m.fail(WordOfThisLife, "%s deleted the assignment of %s, of which its node says %q", p.Name, k.id, s.State)
+	case s.Assignment != was.create:
+		m.fail(WordOfThisLife, "%s deleted the assignment %d of %s for a status about %d", p.Name, was.create, k.id, s.Assignment)
+	}
+}
+
+// endpoint checks that an address is told only of what has run there.
+func (m *Watchman) endpoint(k unitKey, c registry.Change) {
+	if !c.Deleted && !m.machines.ran[k] {
+		m.fail(AddressesOfTheLive, "%s has an endpoint on %s and never ran there", k.id, k.node)
+	}
+}
+
+// stopped checks that somebody told the node to stop a unit, in any history of etcd, or that the node may
+// not run it any more.
+func (m *Watchman) stopped(n *NodeHost, id units.UnitID) {
+	m.Stops++
+	if !m.ordered[id] && !n.Ended(id) && !m.unbound(n, id) {
+		m.fail(SilenceStopsNone, "%s stopped %s and nobody told it to", n.Name, id)
+	}
+}
