@@ -1,0 +1,207 @@
+package node
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nsched/nsched/units"
+)
+
+func TestABoundUnitStartsInTheTenureItWasAssignedInWithItsFenceToken(t *testing.T) {
+	m := newMachine(t)
+	m.lease()
+	id := m.assign("one", singletonApp, units.DesiredRun)
+	created := m.memory.Revision()
+	m.wantStatus(id, units.StateRunning, "")
+	m.wantRuns(id, true)
+	r := m.started[id]
+	if r.Tenure != m.place.Tenure || r.Guard != "/run/g.sock" {
+		t.Errorf("the shim is to ask %q about tenure %d", r.Guard, r.Tenure)
+	}
+	if want := fmt.Sprintf("NSCHED_FENCE_TOKEN=%d", units.FenceToken(1, created)); !slices.Contains(r.Env, want) {
+		t.Errorf("%s is not in %v", want, r.Env)
+	}
+	want := units.Bound{Unit: id, Tenure: m.place.Tenure, StopTimeout: 10 * time.Second}
+	if list, err := m.systemd.Bounds().List(); err != nil || !slices.Equal(list, []units.Bound{want}) {
+		t.Errorf("noted as %+v, %v", list, err)
+	}
+}
+
+func TestABoundUnitWhoseTenureIsOverNeverStarts(t *testing.T) {
+	m := newMachine(t)
+	id := m.assign("one", singletonApp, units.DesiredRun)
+	m.claim()
+	m.wantStatus(id, units.StateFailed, units.ReasonTenureOver)
+	m.wantRuns(id, false)
+}
+
+// The guard's last answer is up to a second old, and the view of the assignments older than that.
+func TestABoundUnitIsNotStartedOnWhatIsOnlyRemembered(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*machine, units.UnitID)
+		code   string
+	}{
+		{"the tenure has ended since", func(m *machine, _ units.UnitID) { m.delete(m.keys.Alive("n1")) }, units.ReasonTenureLost},
+		{"another tenure has begun since", func(m *machine, _ units.UnitID) {
+			m.delete(m.keys.Alive("n1"))
+			m.put(m.keys.Alive("n1"), units.Alive{})
+		}, units.ReasonTenureOver},
+		{"the assignment is gone", func(m *machine, id units.UnitID) { m.delete(m.keys.Unit("n1", id)) }, units.ReasonOffline},
+		{"the assignment cannot be read", func(m *machine, id units.UnitID) { m.put(m.keys.Unit("n1", id), []byte("{")) }, units.ReasonUndecodable},
+		{"the assignment is another", func(m *machine, id units.UnitID) {
+			m.delete(m.keys.Unit("n1", id))
+			m.put(m.keys.Unit("n1", id), units.Assignment{Desired: units.DesiredRun, Tenure: m.place.Tenure})
+		}, units.ReasonOffline},
+		{"the cluster is another", func(m *machine, _ units.UnitID) { m.put(m.keys.Cluster(), units.Cluster{ID: "d", Epoch: 1}) }, units.ReasonOffline},
+		{"the epoch was raised", func(m *machine, _ units.UnitID) { m.put(m.keys.Cluster(), units.Cluster{ID: "c", Epoch: 2}) }, units.ReasonOffline},
+		{"the cluster is missing", func(m *machine, _ units.UnitID) { m.delete(m.keys.Cluster()) }, units.ReasonOffline},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := newMachine(t)
+			m.Advance(10 * time.Second)
+			id := m.assign("one", singletonApp, units.DesiredRun)
+			for m.Exec.Find("admit", "") == nil {
+				m.Step()
+				for _, task := range m.Exec.Waiting() {
+					if task.Kind != "admit" {
+						task.Run(0)
+					}
+				}
+			}
+			m.deaf = true
+			c.change(m, id)
+			m.Exec.Find("admit", "").Run(0)
+			m.d.o.Mail.Apply(m.Now)
+			u := m.d.units[id]
+			if u.admission.token != 0 || u.launch.Failure.Code != c.code {
+				t.Errorf("admitted as %+v, put off with %s; want %s", u.admission, u.launch.Failure, c.code)
+			}
+			m.wantRuns(id, false)
+		})
+	}
+}
+
+func TestAStopThatTheViewHasNotSeenKeepsABoundUnitDown(t *testing.T) {
+	m := newMachine(t)
+	m.Advance(10 * time.Second)
+	id := m.assign("one", singletonApp, units.DesiredRun)
+	for m.Exec.Find("admit", "") == nil {
+		m.Step()
+		for _, task := range m.Exec.Waiting() {
+			if task.Kind != "admit" {
+				task.Run(0)
+			}
+		}
+	}
+	m.deaf = true
+	m.put(m.keys.Unit("n1", id), units.Assignment{Desired: units.DesiredStop, Tenure: m.place.Tenure})
+	m.wantStatus(id, units.StateStopped, units.ReasonStopped)
+	if _, started := m.started[id]; started {
+		t.Error("it was started")
+	}
+}
+
+func TestAnAssignmentWithoutATenureFailsForGood(t *testing.T) {
+	m := newMachine(t)
+	tenure := m.place.Tenure
+	m.place.Tenure = 0
+	id := m.assign("one", singletonApp, units.DesiredRun)
+	m.place.Tenure = tenure
+	m.wantStatus(id, units.StateFailed, units.ReasonInternal)
+	m.wantRuns(id, false)
+}
+
+func TestABoundUnitThatItsGuardStoppedIsFencedAndNotStartedAgain(t *testing.T) {
+	for name, stop := range map[string]func(*machine, units.UnitID){
+		"systemd stopped it with the guard": func(m *machine, _ units.UnitID) { m.systemd.SetUnit("g.service", false) },
+		"the reaper killed it": func(m *machine, id units.UnitID) {
+			m.fresh = false
+			m.Advance(10 * time.Second)
+			if err := m.systemd.Bounds().Kill(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMachine(t)
+			m.lease()
+			id := m.assign("one", singletonApp, units.DesiredRun)
+			m.wantStatus(id, units.StateRunning, "")
+			stop(m, id)
+			m.wantStatus(id, units.StateFailed, units.ReasonFenced)
+			m.systemd.SetUnit("g.service", true)
+			m.fresh = true
+			m.wantStatus(id, units.StateFailed, units.ReasonFenced)
+			m.wantRuns(id, false)
+		})
+	}
+}
+
+func TestABoundUnitOfAnEarlierTenureIsStopped(t *testing.T) {
+	m := newMachine(t)
+	id := m.assign("one", singletonApp, units.DesiredRun)
+	m.wantStatus(id, units.StateRunning, "")
+	m.claim()
+	m.wantStatus(id, units.StateFailed, units.ReasonFenced)
+	m.wantRuns(id, false)
+}
+
+// systemd gives up on processes that do not die; their end must not be told before it has come.
+func TestABoundUnitHasNotEndedWhileAProcessOfItIsLeft(t *testing.T) {
+	m := newMachine(t)
+	id := m.assign("one", singletonApp, units.DesiredRun)
+	m.wantStatus(id, units.StateRunning, "")
+	m.stuck[id] = true
+	m.put(m.keys.Unit("n1", id), units.Assignment{Desired: units.DesiredStop, Tenure: m.place.Tenure})
+	m.wantStatus(id, units.StateStopping, "")
+	m.stuck[id] = false
+	m.wantStatus(id, units.StateStopped, units.ReasonStopped)
+	m.delete(m.keys.Unit("n1", id))
+	m.Advance(time.Minute)
+	if list, err := m.systemd.Bounds().List(); err != nil || len(list) > 0 {
+		t.Errorf("still noted: %v, %v", list, err)
+	}
+}
+
+func TestAfterABootAKeptUnitStartsFromDiskAndABoundOneNever(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		prepare func(*machine)
+	}{
+		{"with the registry away", func(m *machine) { m.away = true }},
+		{"with the registry gone back in time", func(m *machine) { m.seen.Held = "it went back" }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := newMachine(t)
+			m.lease()
+			kept, bound := m.assign("kept", keepApp, units.DesiredRun), m.assign("bound", singletonApp, units.DesiredRun)
+			m.wantStatus(kept, units.StateRunning, "")
+			m.wantRuns(bound, true)
+			c.prepare(m)
+			m.bootUp()
+			m.Advance(time.Minute)
+			m.wantRuns(kept, true)
+			m.wantRuns(bound, false)
+			if end := m.disk[bound].Ended; end == nil || end.Reason.Code != units.ReasonRebooted {
+				t.Errorf("the disk says %+v", end)
+			}
+		})
+	}
+}
+
+func TestWhatIsNewIsNotStartedWhileTheRegistryIsNotBelieved(t *testing.T) {
+	m := newMachine(t)
+	m.Advance(10 * time.Second)
+	m.seen.Held = "it went back"
+	m.bootUp()
+	kept, bound := m.assign("kept", keepApp, units.DesiredRun), m.assign("bound", singletonApp, units.DesiredRun)
+	m.Advance(time.Minute)
+	m.wantRuns(kept, false)
+	m.wantRuns(bound, false)
+	if m.d.Overview().Held == "" {
+		t.Error("the node does not say that it holds")
+	}
+}
