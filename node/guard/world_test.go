@@ -38,6 +38,7 @@ type world struct {
 	fails   map[string]error // the machine's calls that fail, by kind
 	claimed int              // how often alive/<node> was made
 	calls   []string
+	settle  func() // how the guard comes to rest; nil: it gets what it asks for
 }
 
 // process is a shell with its mailbox and its executor.
@@ -151,7 +152,11 @@ func (w *world) until(what string, so func() bool) {
 func (w *world) tick() {
 	w.t.Helper()
 	for _, p := range []*process{w.guard, w.reaper} {
-		if p != nil && !p.paused {
+		switch {
+		case p == nil || p.paused:
+		case p == w.guard && w.settle != nil:
+			w.settle()
+		default:
 			p.bench.Now = w.now
 			p.bench.Settle()
 		}
@@ -300,7 +305,8 @@ func (k wire) Revoke(ctx context.Context, id registry.LeaseID) error {
 	if k.w.cut {
 		return errCut
 	}
-	if who := k.w.anyone(); who != "" {
+	_, err := k.KV.TimeToLive(ctx, id)
+	if who := k.w.anyone(); who != "" && err == nil {
 		k.w.t.Errorf("a tenure was given back while these ran: %s", who)
 	}
 	return k.KV.Revoke(ctx, id)
