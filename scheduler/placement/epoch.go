@@ -16,21 +16,26 @@ func (p *planner) restoredWait(w *work) (units.Reason, int64) {
 		return units.Reason{}, 0
 	}
 	wait := p.policy.LeaseTTL + max(w.filler.spec.replaceDelay, w.target.spec.replaceDelay)
-	until := p.after(s.epoch.SeenMs, wait)
+	until, former := p.after(s.epoch.SeenMs, wait), units.NodeName("")
 	for i := range s.nodes {
 		past := &s.pasts[i]
 		switch {
 		case !past.registered || past.confirmed || !s.former(int32(i)):
 		case past.alive:
-			return units.Reason{
-				Code:    units.ReasonSingletonWaiting,
-				Message: string(s.names[i]) + " may still run a unit that a restored etcd has forgotten: it has not begun a new tenure yet",
-			}, forever
+			if former == "" || s.names[i] < former {
+				former = s.names[i]
+			}
 		default:
 			until = max(until, p.after(max(s.epoch.SeenMs, past.lostAtMs), wait))
 		}
 	}
-	if until == 0 {
+	switch {
+	case former != "":
+		return units.Reason{
+			Code:    units.ReasonSingletonWaiting,
+			Message: string(former) + " may still run a unit that a restored etcd has forgotten: it has not begun a new tenure yet",
+		}, forever
+	case until == 0:
 		return units.Reason{}, 0
 	}
 	return units.Reason{

@@ -35,7 +35,8 @@ func TestHistoriesObeyTheLaws(t *testing.T) {
 			}
 		}
 		for i := range w.Nodes {
-			w.Nodes[i].Standing, w.Nodes[i].Cordon = placement.Ready, false
+			w.Nodes[i].Standing, w.Nodes[i].Alive, w.Nodes[i].Cordon = placement.Ready, true, false
+			w.Nodes[i].Tenure = w.next()
 		}
 		w.NowMs += 1 << 40
 		o := w.converge(t)
@@ -63,7 +64,15 @@ func disturb(t *rapid.T, w *world) {
 		a.Intent.Stopped = rapid.Bool().Draw(t, "stopped")
 	case 5:
 		n := &w.Nodes[rapid.IntRange(0, len(w.Nodes)-1).Draw(t, "node")]
+		before := n.Standing
 		n.Standing = rapid.SampledFrom([]placement.Standing{placement.Ready, placement.Ready, placement.LostNode, placement.AgentDown, placement.Frozen}).Draw(t, "standing")
+		n.Alive = n.Standing == placement.Ready || n.Standing == placement.AgentDown
+		switch {
+		case n.Standing == placement.LostNode && before != placement.LostNode:
+			n.LostAtMs = w.NowMs
+		case n.Alive && (before == placement.LostNode || before == placement.Frozen):
+			n.Tenure, n.LostAtMs = w.next(), 0
+		}
 		n.Cordon = rapid.IntRange(0, 5).Draw(t, "cordon") == 0
 	case 6, 7:
 		w.obey()
@@ -109,7 +118,11 @@ func checkRest(t judge, w *world, o placement.Outcome) {
 		if a.Intent.Stopped || len(a.Generations) == 0 || documents[a.Generations[a.Intent.Generation-1].Spec].Type == units.TypeSystem {
 			continue
 		}
-		for i := range a.Intent.Count {
+		count := a.Intent.Count
+		if documents[a.Generations[a.Intent.Generation-1].Spec].Singleton {
+			count = min(count, 1)
+		}
+		for i := range count {
 			slot := fmt.Sprintf("%s:%d", a.ID, i)
 			if filled[slot] != 1 && !waiting[slot] {
 				t.Errorf("slot %s has %d units and no reason", slot, filled[slot])

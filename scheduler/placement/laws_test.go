@@ -28,6 +28,9 @@ func checkPlan(t judge, s placement.Snapshot, o placement.Outcome, policy placem
 	checkRoom(t, after, o)
 	checkAttempts(t, s, o)
 	checkStopFirst(t, s, o)
+	checkAlone(t, s, o)
+	checkLostAfter(t, s, o)
+	checkHoldings(t, s, o)
 	checkOneByOne(t, s, o)
 	checkWords(t, o)
 }

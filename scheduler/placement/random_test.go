@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -30,7 +31,23 @@ func drawNode(t *rapid.T, i int) placement.Node {
 	n.Cordon = rapid.IntRange(0, 9).Draw(t, name+" cordon") == 0
 	n.Drain = rapid.IntRange(0, 9).Draw(t, name+" drain") == 0
 	n.Standing = drawStanding(t, name+" standing")
+	drawTenure(t, &n)
 	return n
+}
+
+// drawTenure draws when the node was where, around the time of newWorld.
+func drawTenure(t *rapid.T, n *placement.Node) {
+	name := string(n.Name)
+	n.Tenure = rapid.Int64Range(0, 3).Draw(t, name+" tenure")
+	switch n.Standing {
+	case placement.Ready, placement.AgentDown:
+		n.Alive, n.Tenure = true, max(1, n.Tenure)
+	case placement.Unknown:
+		n.Alive = rapid.Bool().Draw(t, name+" alive")
+	default:
+		n.LostAtMs = 1_000_000 - rapid.SampledFrom([]int64{0, 10_999, 11_000, 17_000, 20_000, 1_000_000}).Draw(t, name+" lost for")
+		n.Confirmed = rapid.IntRange(0, 3).Draw(t, name+" confirmed") == 0
+	}
 }
 
 func drawStanding(t *rapid.T, what string) placement.Standing {
@@ -54,6 +71,16 @@ func drawApp(t *rapid.T, id string) units.App {
 	}
 	if rapid.IntRange(0, 3).Draw(t, "stopFirst") == 0 {
 		stopFirst(&a)
+	}
+	if a.Type == units.TypeService && rapid.IntRange(0, 1).Draw(t, "singleton") == 0 {
+		singleton(&a)
+	} else if rapid.IntRange(0, 3).Draw(t, "bound") == 0 {
+		onPartitionStop(&a)
+	}
+	stopTimeout(rapid.SampledFrom([]time.Duration{4 * time.Second, 10 * time.Second}).Draw(t, "stop"))(&a)
+	lostAfter(rapid.SampledFrom([]time.Duration{0, 0, 20 * time.Second}).Draw(t, "lostAfter"))(&a)
+	if rapid.Bool().Draw(t, "keepReplacement") {
+		keepReplacement(&a)
 	}
 	a.Update.MaxParallel = rapid.IntRange(1, 2).Draw(t, "maxParallel")
 	a.Algorithm = rapid.SampledFrom([]units.Algorithm{"", units.AlgorithmSpread}).Draw(t, "algorithm")
@@ -88,6 +115,9 @@ var someStates = []units.State{
 // drawWorld draws any snapshot, also such as no history leads to.
 func drawWorld(t *rapid.T) *world {
 	w := newWorld()
+	if rapid.IntRange(0, 3).Draw(t, "restored") == 0 {
+		w.Epoch = placement.Epoch{Since: rapid.Int64Range(1, 2).Draw(t, "epoch"), SeenMs: w.NowMs - rapid.SampledFrom([]int64{0, 15_000, 21_000}).Draw(t, "epoch seen")}
+	}
 	for i := range rapid.IntRange(0, 5).Draw(t, "nodes") {
 		w.Nodes = append(w.Nodes, drawNode(t, i))
 	}
@@ -133,11 +163,16 @@ func drawUnit(t *rapid.T, w *world) {
 		u.CreateRev = w.next()
 		u.ModRev = u.CreateRev
 		u.Assignment.Desired = rapid.SampledFrom([]units.Desired{units.DesiredRun, units.DesiredRun, units.DesiredStop}).Draw(t, "desired")
+		u.Assignment.Tenure = rapid.Int64Range(0, 3).Draw(t, "tenure")
 	}
 	u.Status.State = rapid.SampledFrom(someStates).Draw(t, "state")
 	if u.Status.State != "" {
 		u.StatusRev = w.next()
 		u.Status.Assignment = u.CreateRev
+		if rapid.IntRange(0, 9).Draw(t, "other assignment") == 0 {
+			u.Status.Assignment--
+		}
+		u.Status.Tenure = rapid.Int64Range(0, 3).Draw(t, "told in")
 		u.Status.Orphan = u.CreateRev == 0 && rapid.Bool().Draw(t, "orphan")
 	}
 	if u.CreateRev == 0 && u.StatusRev == 0 {
