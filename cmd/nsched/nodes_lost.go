@@ -67,19 +67,18 @@ func (c cluster) sighting(s *registry.Snapshot, v nodeView, l placement.Leases) 
 			sight.Tenure = max(sight.Tenure, a.Tenure)
 		}
 	}
-	if o, ok := registry.Lookup[units.Operator](s, c.keys.Operator(v.Name)); ok {
+	// A node registers in each life: what is older than that speaks of an earlier one.
+	registered := int64(0)
+	if record, ok := s.Item(c.keys.Node(v.Name)); ok && !sight.Alive {
+		registered = record.Raw.ModRevision
+	}
+	if o, ok := registry.Lookup[units.Operator](s, c.keys.Operator(v.Name)); ok && o.ConfirmLost >= registered {
 		sight.Confirmed = o.ConfirmLost
 	}
-	fence, ok := s.Item(c.keys.Fence(v.Name))
-	if !ok {
-		return sight
+	if fence, ok := s.Item(c.keys.Fence(v.Name)); ok && fence.Raw.ModRevision >= registered {
+		f, _ := fence.Decoded.(units.Fence)
+		sight.Recorded, sight.LostAtMs = f.Tenure, f.LostAtMs
 	}
-	// A registration that is newer than the record is of a later life.
-	if record, ok := s.Item(c.keys.Node(v.Name)); !sight.Alive && ok && record.Raw.ModRevision > fence.Raw.ModRevision {
-		return sight
-	}
-	f, _ := fence.Decoded.(units.Fence)
-	sight.Recorded, sight.LostAtMs = f.Tenure, f.LostAtMs
 	return sight
 }
 
@@ -175,9 +174,7 @@ func (c cluster) confirmLost(ctx context.Context, name units.NodeName, write boo
 		if alive, ok := snapshot.Item(c.keys.Alive(name)); ok {
 			return false, exit(exitFailed, "node %s is not lost: its guard holds tenure %d; switch the machine off first", name, alive.Raw.CreateRevision)
 		}
-		// What came after the confirmation speaks of a later life, which it does not cover.
-		sight := c.sighting(snapshot, nodeView{Name: name}, placement.DefaultLeases())
-		if o.ConfirmLost != 0 && o.ConfirmLost >= sight.Tenure && o.ConfirmLost >= record.Raw.ModRevision {
+		if sight := c.sighting(snapshot, nodeView{Name: name}, placement.DefaultLeases()); sight.Confirmed != 0 && sight.Confirmed >= sight.Tenure {
 			return !asked, nil
 		}
 		if !write {

@@ -43,7 +43,9 @@ type appView struct {
 const statusJSON = "JSON: {namespace, name, state, type, owner, submitter, labels, generation, rollout, ready, wanted, stopped,\n" +
 	"revision, slots: [{slot, unit, node, state, health, ready, reason: {code, message}}], problems}. state is one of\n" +
 	"running, starting, failing, unplaced, stopping, stopped, paused, unreadable. revision is for\n" +
-	"submit --check-revision. Without APP it is a list of these."
+	"submit --check-revision. Without APP it is a list of these.\n\n" +
+	"On a node that is cut off from etcd it says so, shows that node's own units and exits with 6. JSON: {node,\n" +
+	"cutOff: {since, reason, running}, units: [{unit, state, health, reason: {code, message}}]}."
 
 func (s *session) statusCommand() *cobra.Command {
 	c := &cobra.Command{
@@ -61,9 +63,10 @@ func (s *session) statusCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return s.show(c.Context(), cluster, cluster.appScope(id.Namespace, id.Name), func(snapshot *registry.Snapshot) error {
+				err = s.show(c.Context(), cluster, cluster.appScope(id.Namespace, id.Name), func(snapshot *registry.Snapshot) error {
 					return s.showApp(cluster.app(snapshot, id))
 				})
+				return s.orLocal(c.Context(), err, func(u units.UnitID) bool { return u.AppID() == id })
 			}
 			return s.showApps(c, cluster)
 		},
@@ -83,7 +86,7 @@ func (s *session) showApps(c *cobra.Command, cluster cluster) error {
 	if err != nil {
 		return err
 	}
-	return s.show(c.Context(), cluster, cluster.appScope(ns, ""), func(snapshot *registry.Snapshot) error {
+	err = s.show(c.Context(), cluster, cluster.appScope(ns, ""), func(snapshot *registry.Snapshot) error {
 		views := []appView{}
 		t := table{columns: []string{"APP", "STATE", "READY", "GENERATION", "+TYPE", "+OWNER", "+SUBMITTER", "+REVISION"}}
 		if s.flags.all {
@@ -106,6 +109,10 @@ func (s *session) showApps(c *cobra.Command, cluster cluster) error {
 		}
 		return s.print(views, t)
 	})
+	if len(labels) > 0 {
+		return err // a node does not know them
+	}
+	return s.orLocal(c.Context(), err, func(u units.UnitID) bool { return ns == "" || u.Namespace == ns })
 }
 
 func (s *session) showApp(a *appFacts) error {
