@@ -12,7 +12,8 @@ import (
 type assignments struct{ d *Daemon }
 
 // Apply implements registry.Sink. A value that cannot be decoded is nobody's command: what is known of
-// the unit stays. A registry that went back is only listened to for what goes further than is known.
+// the unit stays. A registry that went back is only listened to for what goes further than is known, until
+// somebody has accepted it: then what disappeared is an orphan.
 func (s assignments) Apply(b registry.Batch) {
 	d := s.d
 	if b.Regressed {
@@ -33,8 +34,8 @@ func (s assignments) Apply(b registry.Batch) {
 		}
 		if c.Deleted {
 			delete(d.bad, c.Key)
-			if u := d.units[key.Unit]; u != nil && !b.Regressed {
-				u.assigned = false
+			if u := d.units[key.Unit]; u != nil {
+				u.assigned = false // which counts once the registry is trusted
 				if planted.On(planted.MissingStops) { // breaks: silence stops a unit
 					u.desire(units.Assignment{Desired: units.DesiredStop}, u.rec.Revision)
 				}
@@ -89,17 +90,41 @@ func (s cluster) Apply(b registry.Batch) {
 	for _, c := range b.Changes {
 		switch c.Key {
 		case d.o.Keys.Cluster():
-			if c.Deleted {
-				d.seen.cluster = units.Cluster{}
-			} else if v, _, err := registry.Decode[units.Cluster](c.Key, c.Value); err == nil {
-				d.cluster, d.seen.cluster = v, v
+			if v, ok := word[units.Cluster](d, c); ok {
+				d.seen.cluster = v
+				if !c.Deleted {
+					d.cluster = v
+				}
 			}
 		case d.o.Keys.Clock():
-			if c.Deleted {
-				d.seen.clock = units.Clock{}
-			} else if v, _, err := registry.Decode[units.Clock](c.Key, c.Value); err == nil {
-				d.clock, d.seen.clock = v, v
+			if v, ok := word[units.Clock](d, c); ok {
+				d.seen.clock = v
+				if !c.Deleted {
+					d.clock = v
+				}
 			}
 		}
 	}
+}
+
+// word reads one of the cluster's own keys; the zero value is a key that is not there. One that cannot be
+// read says nothing, not even that it is not there: that would be an etcd that went back in time.
+func word[T any](d *Daemon, c registry.Change) (v T, ok bool) {
+	delete(d.bad, c.Key)
+	if c.Deleted {
+		return v, true
+	}
+	v, _, err := registry.Decode[T](c.Key, c.Value)
+	if err != nil {
+		d.bad[c.Key] = "the value cannot be read"
+		d.o.Logger.Warn().Err(err).Msg("a key of the cluster cannot be read; nothing new is started that it has a say in")
+	}
+	return v, err == nil
+}
+
+// identified reports whether the cluster's own keys have been read and could be.
+func (d *Daemon) identified() bool {
+	_, badCluster := d.bad[d.o.Keys.Cluster()]
+	_, badClock := d.bad[d.o.Keys.Clock()]
+	return d.about.Revision() != 0 && !badCluster && !badClock
 }

@@ -14,7 +14,7 @@ func (d *Daemon) trust(ctx context.Context, now units.Instant) (units.Instant, e
 		d.doubted = false
 		d.continuity.Doubt()
 	}
-	if d.about.Revision() != 0 {
+	if d.identified() {
 		d.continuity.Read(d.seen.cluster, d.seen.clock)
 	}
 	switch held := d.continuity.Held(); {

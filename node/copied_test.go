@@ -1,0 +1,49 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/registry"
+)
+
+func (m *machine) registered() bool {
+	m.t.Helper()
+	r, err := m.memory.Range(m.t.Context(), registry.Range{Key: m.keys.Node("n1")})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return len(r.KVs) > 0
+}
+
+func TestANodeWithTheKeyOfAnotherIsNotRegistered(t *testing.T) {
+	m := newMachine(t)
+	for i := range 2*nodesPage + 1 {
+		m.put(m.keys.Node(units.NodeName(fmt.Sprintf("m%04d", i))), units.Node{Key: fmt.Sprint(i)})
+	}
+	m.put(m.keys.Node("m9999"), units.Node{Key: m.key})
+	m.put(m.keys.Node("m0001"), []byte("{"))
+	m.Advance(time.Minute)
+	if m.registered() || !errors.Is(m.d.registerErr, errCopied) {
+		t.Fatalf("registered: %v, says %v", m.registered(), m.d.registerErr)
+	}
+	m.delete(m.keys.Node("m9999"))
+	m.Advance(time.Minute)
+	if !m.registered() || m.d.registerErr != nil {
+		t.Errorf("the other is forgotten, and still: registered: %v, says %v", m.registered(), m.d.registerErr)
+	}
+}
+
+func TestANodeThatIsRegisteredStaysSoWhateverOthersDo(t *testing.T) {
+	m := newMachine(t)
+	m.Advance(time.Minute)
+	m.put(m.keys.Node("a-copy"), units.Node{Key: m.key})
+	m.restart()
+	m.Advance(time.Minute)
+	if !m.d.Overview().Registered {
+		t.Errorf("says %v", m.d.registerErr)
+	}
+}
