@@ -56,7 +56,9 @@ type Daemon struct {
 
 	units map[units.UnitID]*unit
 	order []units.UnitID // of units, sorted: what is done in a pass does not depend on a map's order
-	bad   map[string]string
+	// passing is the order as it was when the present pass began.
+	passing []units.UnitID
+	bad     map[string]string
 
 	loading, loaded bool
 	broken          []error // records that cannot be read
@@ -134,7 +136,9 @@ type Daemon struct {
 	// after a burst of them.
 	writesPaid time.Duration
 
-	told atomic.Pointer[Overview]
+	told     atomic.Pointer[Overview]
+	retell   bool // a unit's state has changed since it was told
+	retellAt time.Duration
 }
 
 // New returns a daemon that has done nothing yet.
@@ -202,7 +206,8 @@ func (d *Daemon) Step(ctx context.Context, now units.Instant) (units.Instant, er
 	} {
 		next = loop.Earliest(next, component(now))
 	}
-	for _, id := range slices.Clone(d.order) {
+	d.passing = append(d.passing[:0], d.order...)
+	for _, id := range d.passing {
 		if u := d.units[id]; u != nil {
 			next = loop.Earliest(next, d.pass(u, now))
 		}

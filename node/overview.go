@@ -2,12 +2,14 @@ package node
 
 import (
 	"slices"
+	"time"
 
 	"github.com/nsched/nsched/units"
 	"github.com/nsched/nsched/units/registry"
 )
 
-// Overview is what a daemon tells of itself to its API. It is a value, made anew by every Step.
+// Overview is what a daemon tells of itself to its API. It is a value, made anew by every Step; how long a
+// unit has been healthy may be a second old in it.
 type Overview struct {
 	Node       units.NodeName      `json:"node"`
 	Tenure     int64               `json:"tenure,omitempty"`
@@ -43,11 +45,13 @@ func (d *Daemon) Overview() Overview {
 	return o
 }
 
+// retellEvery is how often what is told of the units is made anew though nothing about them changed.
+const retellEvery = time.Second
+
 func (d *Daemon) tellAll(now units.Instant) {
 	o := Overview{
-		Node: d.o.Node, Tenure: d.place.Tenure, Registered: d.registered, States: map[units.State]int{},
-		BadKeys: make(map[string]string, len(d.bad)), Seen: d.continuity.Seen(),
-		Units: make([]UnitOverview, 0, len(d.order)), Problems: d.problems(now),
+		Node: d.o.Node, Tenure: d.place.Tenure, Registered: d.registered,
+		BadKeys: make(map[string]string, len(d.bad)), Seen: d.continuity.Seen(), Problems: d.problems(now),
 	}
 	for key, why := range d.bad { // order-free: it fills another map
 		o.BadKeys[key] = why
@@ -56,12 +60,23 @@ func (d *Daemon) tellAll(now units.Instant) {
 		o.Contact = d.view.State(now).Age.Seconds()
 		o.CutOff, o.Held = d.overviewCutOff(now), d.continuity.Held()
 	}
-	for _, id := range d.order {
-		u := d.units[id]
-		o.States[u.report.want.State]++
-		o.Units = append(o.Units, UnitOverview{ID: id, Status: u.report.want})
+	if before := d.told.Load(); before != nil && !d.retell && len(before.Units) == len(d.order) && now.Boot < d.retellAt {
+		o.States, o.Units = before.States, before.Units
+	} else {
+		d.retell, d.retellAt = false, now.Boot+retellEvery
+		o.States, o.Units = d.tellUnits()
 	}
 	d.told.Store(&o)
+}
+
+func (d *Daemon) tellUnits() (map[units.State]int, []UnitOverview) {
+	states, list := map[units.State]int{}, make([]UnitOverview, 0, len(d.order))
+	for _, id := range d.order {
+		u := d.units[id]
+		states[u.report.want.State]++
+		list = append(list, UnitOverview{ID: id, Status: u.report.want})
+	}
+	return states, list
 }
 
 // problems says why the node is not ready.

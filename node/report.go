@@ -144,6 +144,7 @@ func (d *Daemon) tell(u *unit, v converge.Verdict, now units.Instant) {
 		// An end says how long it had been well before: whether earlier failures are forgotten.
 		s.HealthyForMs = u.healthyFor.Milliseconds()
 	}
+	d.retell = d.retell || !sameStatus(r.want, s)
 	r.want, r.wantSet = s, true
 }
 
