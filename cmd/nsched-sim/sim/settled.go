@@ -35,7 +35,11 @@ func (m *Watchman) Settled(o *Operator) error {
 		}
 	}
 	for _, app := range slices.SortedFunc(maps.Keys(o.want), units.AppID.Compare) {
-		for index := 0; index < o.want[app].Count && !o.want[app].Stopped; index++ {
+		count := o.want[app].Count
+		if spec := m.specs[genKey{app, o.want[app].Generation}]; spec.Singleton {
+			count = min(count, 1) // whatever a hand has written
+		}
+		for index := 0; index < count && !o.want[app].Stopped; index++ {
 			if _, ok := filled[slotKey{app, units.IndexSlot(index)}]; !ok {
 				return broken(Convergence, "nothing runs in slot %d of %s, which has generation %d and count %d", index, app, o.want[app].Generation, o.want[app].Count)
 			}
