@@ -87,6 +87,12 @@ func (e *Election) created(now units.Instant, key string, res TxnResult) {
 	e.err = nil
 	e.lost = false
 	e.retry.reset()
+	if res.Revision < e.view.Revision() {
+		// etcd went back in time, and the watch does not know it yet. What is viewed is of another history, in
+		// which the own key never was: everything is read anew before anything is made of it.
+		e.view.Reload()
+		return
+	}
 	if first {
 		e.win(res.Revision)
 	}
