@@ -26,6 +26,8 @@ func (m *Watchman) fence(p *Process, t registry.Txn) {
 	first, ok := m.mirror.leader()
 	what := t.Then[0].Key
 	switch {
+	case m.unnoticed():
+		// A restored etcd may name another leader than the one that led when it was put back.
 	case !ok || first.name != p.host.Name:
 		m.fail(FencedWrites, "%s wrote %s and %q leads", p.Name, what, first.name)
 		return

@@ -59,6 +59,9 @@ func (m *Watchman) lookForRestore() {
 	m.watch(r.Revision + 1)
 }
 
+// unnoticed reports whether nobody can be blamed yet for not knowing that etcd was put back.
+func (m *Watchman) unnoticed() bool { return m.restored.held && m.w.sent <= m.restored.at+notice }
+
 // believes checks that nobody decides on what was restored before a person has looked.
 func (m *Watchman) believes(p *Process, t registry.Txn) {
 	r := &m.restored
