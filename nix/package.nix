@@ -31,7 +31,7 @@ buildGoModule {
 
   # The hash of what `go mod vendor` writes. `.ci/vendor-hash` computes it anew and compares;
   # `.ci/vendor-hash --write` puts it here.
-  vendorHash = "sha256-FYzKAOeg1iNiQjkmuxC4/xVvBbQO0JlO30IGiU2zXYw=";
+  vendorHash = "sha256-XVHkFmEVwxWTgMvT2MBuF7H8rOlNv3ZYO2s0NzIzajM=";
 
   subPackages = [
     "cmd/nsched"

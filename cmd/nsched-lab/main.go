@@ -56,7 +56,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(upCommand(), execCommand(), copyCommand(), netCommand(), listCommand(), downCommand(), checkCommand(), figuresCommand(), demoCommand(), serveCommand())
+	root.AddCommand(upCommand(), execCommand(), copyCommand(), netCommand(), listCommand(), downCommand(), checkCommand(), figuresCommand(), demoCommand(), chaosCommand(), serveCommand())
 	root.AddCommand(powerCommands()...)
 	return root
 }

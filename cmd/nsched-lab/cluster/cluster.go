@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/nsched/nsched/cmd/nsched-lab/host"
@@ -17,6 +18,12 @@ import (
 type Options struct {
 	Programs Programs
 	Lab      host.Options
+	// Members is how many etcd members there are, each in a cell of its own: e1, e2 and so on. 0 is one
+	// etcd in the lab itself.
+	Members int
+	// Schedulers is how many cells there are for schedulers, s1, s2 and so on: see RunScheduler. Hosts
+	// need none.
+	Schedulers int
 }
 
 // Cluster is a lab and what runs in it. Its methods may be called at the same time; those that make
@@ -24,15 +31,21 @@ type Options struct {
 type Cluster struct {
 	Lab      *host.Lab
 	Keys     registry.Keys
-	Registry *registry.Etcd // over a socket of the lab: it works whatever happens to the network
+	Registry *registry.Etcd // over sockets of the lab: it works whatever happens to the network
+	Members  []*Member      // etcd's, where it has several
 	Dev      *Dev
 	HTTP     *http.Client // inside the lab's network
 	programs Programs
 	detach   bool
 
+	cells map[string]*Cell // all made by Open
+
 	mu    sync.Mutex
 	etcd  *host.Process
 	hosts []*host.Host // that run nsched
+	drops []Drop
+
+	loading sync.Mutex // one set of drops is loaded at a time
 }
 
 // Open opens a lab with etcd and the machine to build on. When it fails, nothing is left.
@@ -41,24 +54,35 @@ func Open(ctx context.Context, o Options) (_ *Cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
+	o.Lab.HostsLines = append(slices.Clone(o.Lab.HostsLines), o.cellLines()...)
 	lab, err := host.Open(ctx, o.Lab)
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{Lab: lab, Keys: keys, HTTP: lab.HTTPClient(), programs: o.Programs, detach: o.Lab.Detach}
+	c := &Cluster{
+		Lab: lab, Keys: keys, HTTP: lab.HTTPClient(), programs: o.Programs, detach: o.Lab.Detach,
+		cells: map[string]*Cell{},
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, lab.Down())
 		}
 	}()
-	c.Registry, err = registry.NewEtcd(registry.EtcdOptions{Endpoints: []string{"unix://" + c.etcdSocket()}})
-	if err != nil {
+	if err = c.observe(o); err != nil {
+		return nil, err
+	}
+	if err = c.makeCells(ctx, o); err != nil {
 		return nil, err
 	}
 	if err = os.MkdirAll(c.Caches(), 0o755); err != nil {
 		return nil, fmt.Errorf("make the caches' directory: %w", err)
 	}
-	if err = c.StartEtcd(ctx); err != nil {
+	if o.Members > 0 {
+		err = c.openMembers(ctx, o.Members)
+	} else {
+		err = c.StartEtcd(ctx)
+	}
+	if err != nil {
 		return nil, err
 	}
 	c.Dev, err = c.openDev(ctx)
@@ -68,7 +92,11 @@ func Open(ctx context.Context, o Options) (_ *Cluster, err error) {
 // Close ends the cluster, unless its lab was opened to stay.
 func (c *Cluster) Close() error {
 	c.HTTP.CloseIdleConnections()
-	return errors.Join(c.Lab.Close(), c.Registry.Close())
+	err := errors.Join(c.Lab.Close(), c.Registry.Close())
+	for _, m := range c.Members {
+		err = errors.Join(err, m.Registry.Close())
+	}
+	return err
 }
 
 // dir is the lab's own directory: the holder sees it under the same name, and it goes with the lab.
@@ -92,10 +120,10 @@ func (c *Cluster) Start(ctx context.Context, log string, argv ...string) (*host.
 }
 
 // reserve returns the host of that name, and makes one where there is none.
-func (c *Cluster) reserve(ctx context.Context, name string) (*host.Host, error) {
+func (c *Cluster) reserve(ctx context.Context, name string, binds ...host.Bind) (*host.Host, error) {
 	h, err := c.Lab.Host(ctx, name)
 	if errors.Is(err, host.ErrNoHost) {
-		h, err = c.Lab.Create(ctx, name)
+		h, err = c.Lab.Create(ctx, name, binds...)
 	}
 	return h, err
 }

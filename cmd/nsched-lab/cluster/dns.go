@@ -26,7 +26,7 @@ func (c *Cluster) StartCoreDNS(ctx context.Context) error {
 		"example.org:53 {":      Zone + ":53 {",
 		"bind 127.0.0.1":        "bind " + host.Address.String(),
 		"/nsched/skydns":        strings.TrimSuffix(c.Keys.SkyDNS(""), "/"),
-		"http://127.0.0.1:2379": EtcdURL,
+		"http://127.0.0.1:2379": strings.Join(c.Endpoints(), " "),
 	} {
 		if !bytes.Contains(text, []byte(from)) {
 			return fmt.Errorf("start CoreDNS: %s has no %q", file, from)

@@ -39,6 +39,8 @@ type Node struct {
 type NodeOptions struct {
 	Labels []string // "zone=a"
 	Traits []string
+	// Binds are shown in a host that has to be made.
+	Binds []host.Bind
 	// Settings are laid over the rest of node.json, by section and key.
 	Settings map[string]map[string]any
 }
@@ -46,7 +48,7 @@ type NodeOptions struct {
 // AddNode takes the host of that name, or makes one, installs nsched on it and boots it. Guard and daemon are enabled, so they come
 // back with every boot. It does not wait until the node is registered: see Ready.
 func (c *Cluster) AddNode(ctx context.Context, name string, o NodeOptions) (*Node, error) {
-	h, err := c.reserve(ctx, name)
+	h, err := c.reserve(ctx, name, o.Binds...)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +76,7 @@ func (c *Cluster) Install(ctx context.Context, h *host.Host) error {
 			return err
 		}
 	}
-	files, err := filepath.Glob(filepath.Join(c.programs.Root, "node/install/*.service"))
+	files, err := filepath.Glob(filepath.Join(c.programs.Root, "node/install/nsched-*.[st]*[et]")) // services and targets
 	if err != nil || len(files) == 0 {
 		return errors.Join(fmt.Errorf("install on %s: there are no unit files", h.Name()), err)
 	}
@@ -95,7 +97,7 @@ func (c *Cluster) Install(ctx context.Context, h *host.Host) error {
 func (n *Node) Configure(ctx context.Context, o NodeOptions) error {
 	settings := map[string]map[string]any{
 		"node":    {"name": string(n.Node), "addresses": []string{n.Address().String()}, "labels": o.Labels, "traits": o.Traits},
-		"etcd":    {"endpoints": []string{EtcdURL}, "allowInsecure": true},
+		"etcd":    {"endpoints": n.c.Endpoints(), "allowInsecure": true},
 		"reserve": {"cpu": "100m", "memory": "256Mi", "disk": "0"},
 		"nix":     {"caches": []string{n.c.CacheURL(MainCache)}, "publicKeys": []string{n.c.Dev.PublicKey}},
 		"api":     {"listen": "0.0.0.0:7440", "allowInsecure": true},

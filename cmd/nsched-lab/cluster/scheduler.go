@@ -27,7 +27,7 @@ func (c *Cluster) AddScheduler(ctx context.Context, name string) (*Scheduler, er
 	}
 	text, err := json.MarshalIndent(map[string]map[string]any{
 		"scheduler": {"name": name},
-		"etcd":      {"endpoints": []string{EtcdURL}, "allowInsecure": true},
+		"etcd":      {"endpoints": c.Endpoints(), "allowInsecure": true},
 		"api":       {"listen": "0.0.0.0:7441", "allowInsecure": true},
 		"log":       {"level": "debug"},
 	}, "", "  ")

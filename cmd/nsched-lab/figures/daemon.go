@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/nsched/nsched/cmd/nsched-lab/cluster"
 )
 
@@ -140,15 +138,5 @@ func timestamp(ctx context.Context, n *cluster.Node, unit, property string) (tim
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read %s of %s: %w", property, unit, err)
 	}
-	return fromMonotonic(time.Duration(micro) * time.Microsecond)
-}
-
-// fromMonotonic turns the kernel's CLOCK_MONOTONIC, which systemd reports in, into a time that compares
-// with the witness's.
-func fromMonotonic(at time.Duration) (time.Time, error) {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
-		return time.Time{}, fmt.Errorf("read CLOCK_MONOTONIC: %w", err)
-	}
-	return time.Now().Add(at - time.Duration(ts.Nano())), nil
+	return cluster.FromMonotonic(time.Duration(micro) * time.Microsecond)
 }

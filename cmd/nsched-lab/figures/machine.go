@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// describe says what the machine is: a figure without its machine is a rumour.
-func describe() string {
+// Describe says what the machine is: a figure without its machine is a rumour.
+func Describe() string {
 	cpu, memory := "unknown CPU", int64(0)
 	if v := field("/proc/cpuinfo", "model name"); v != "" {
 		cpu = v
@@ -49,8 +49,8 @@ func load() string {
 	return strings.Join(words[:3], " ")
 }
 
-// commit says which version of the checkout was measured.
-func commit(ctx context.Context, root string) string {
+// Commit says which version of the checkout was measured.
+func Commit(ctx context.Context, root string) string {
 	out, err := exec.CommandContext(ctx, "git", "-C", root, "describe", "--tags", "--always", "--dirty").Output()
 	if err != nil {
 		return "unknown"

@@ -50,7 +50,7 @@ func Measure(ctx context.Context, o Options) error {
 			return fmt.Errorf("measure %q: %w", group, ErrGroup)
 		}
 	}
-	version := commit(ctx, o.Programs.Root) // of the programs, which have been built
+	version := Commit(ctx, o.Programs.Root) // of the programs, which have been built
 	for _, group := range o.Groups {
 		if err := measure(ctx, o, group, version); err != nil {
 			return fmt.Errorf("measure %s: %w", group, err)
@@ -91,7 +91,7 @@ type recorder struct {
 func newRecorder(o Options, group, version string) (*recorder, error) {
 	r := &recorder{n: o.N, dir: o.Dir, log: o.Logger, samples: map[string]*Samples{}}
 	begun := Run{
-		Date: time.Now().UTC().Truncate(time.Second), Commit: version, Machine: describe(),
+		Date: time.Now().UTC().Truncate(time.Second), Commit: version, Machine: Describe(),
 		LoadBefore: load(), Path: "lab",
 	}
 	for _, f := range All() {

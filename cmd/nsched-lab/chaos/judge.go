@@ -1,0 +1,168 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/nsched/nsched/cmd/nsched-lab/cluster"
+	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/registry"
+)
+
+// judge says whether the cluster is what people want it to be, by those who watch from outside: what is
+// wanted and assigned from etcd, what runs from the witness, whether it serves from its own answer.
+type judge struct {
+	s *Stage
+	// from is the revision after which the leader must have given a sign of life.
+	from int64
+	// once are the apps under change that have been seen as wanted: they need to be so at one moment.
+	once map[units.AppID]bool
+}
+
+func newJudge(s *Stage) *judge {
+	s.History.mu.Lock()
+	defer s.History.mu.Unlock()
+	return &judge{s: s, from: s.History.rev, once: map[units.AppID]bool{}}
+}
+
+// wantedApp is what people want of an app.
+type wantedApp struct {
+	id         units.AppID
+	count      int
+	generation units.Generation
+	changing   bool
+}
+
+func (j *judge) wanted() []wantedApp {
+	var out []wantedApp
+	each(j.s.History, registry.KindApp, func(k registry.Key, _ registry.KeyValue, i units.Intent) {
+		w := wantedApp{k.App, i.Count, i.Generation, slices.Contains(growing, string(k.App.Name))}
+		if k.App == appID("everywhere") {
+			w.count = len(j.s.Nodes)
+		}
+		if i.Stopped {
+			w.count = 0
+		}
+		out = append(out, w)
+	})
+	slices.SortFunc(out, func(a, b wantedApp) int { return a.id.Compare(b.id) })
+	return out
+}
+
+var (
+	errUnmet = errors.New("not as wanted")
+	errMute  = errors.New("the leader has given no sign of life")
+)
+
+// look returns nil when all is as wanted, else what is not.
+func (j *judge) look(ctx context.Context) error {
+	var errs []error
+	assigned := j.s.History.Assignments()
+	var serving []string
+	for _, w := range j.wanted() {
+		urls, err := j.app(w, assigned)
+		if err == nil {
+			j.once[w.id] = true
+			serving = append(serving, urls...)
+		} else if !w.changing || !j.once[w.id] {
+			errs = append(errs, err)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if j.sign() <= j.from {
+		return errMute
+	}
+	if err := j.s.sound(ctx); err != nil {
+		return err
+	}
+	group, asking := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for _, url := range serving {
+		group.Go(func() error { return j.s.ask(asking, url) })
+	}
+	return group.Wait()
+}
+
+// app checks one app and returns where its units answer.
+func (j *judge) app(w wantedApp, assigned map[units.UnitID]Placed) ([]string, error) {
+	lives := j.s.Witness.Select(func(l cluster.Life) bool {
+		id, err := units.ParseUnitID(l.Unit)
+		return err == nil && id.AppID() == w.id && l.End.IsZero()
+	})
+	var urls []string
+	slots := map[units.Slot]bool{}
+	for _, l := range lives {
+		id, _ := units.ParseUnitID(l.Unit) // it was selected by it
+		a, ok := assigned[id]
+		n := j.s.node(a.Node)
+		switch {
+		case !ok || a.Desired == units.DesiredStop || n == nil || n.Name() != l.Host:
+			return nil, fmt.Errorf("%s runs on %s and should not: %w", l.Unit, l.Host, errUnmet)
+		case slots[id.Slot]:
+			return nil, fmt.Errorf("slot %s of %s runs twice: %w", id.Slot, w.id, errUnmet)
+		case id.Generation != w.generation:
+			return nil, fmt.Errorf("%s is of an old generation: %w", l.Unit, errUnmet)
+		}
+		slots[id.Slot] = true
+		if port := a.Ports["http"]; !w.changing {
+			urls = append(urls, fmt.Sprintf("http://%s:%d/health", n.Address(), port))
+		}
+	}
+	if len(lives) != w.count {
+		return nil, fmt.Errorf("%d of %d units of %s run: %w", len(lives), w.count, w.id, errUnmet)
+	}
+	return urls, nil
+}
+
+// sign is the revision of the leader's latest sign of life.
+func (j *judge) sign() int64 {
+	rev := int64(0)
+	each(j.s.History, registry.KindClock, func(_ registry.Key, kv registry.KeyValue, _ units.Clock) { rev = kv.ModRevision })
+	return rev
+}
+
+func (s *Stage) ask(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	rsp, err := s.web.Do(req)
+	if err != nil {
+		return err
+	}
+	defer rsp.Body.Close()
+	if rsp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s: %w", url, rsp.Status, errUnmet)
+	}
+	return nil
+}
+
+// converge waits until all is as wanted and returns how long that took. It gives up after a while, with
+// the last that was not.
+func (s *Stage) converge(ctx context.Context, patience time.Duration) (time.Duration, error) {
+	begun := time.Now()
+	j := newJudge(s)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		err := j.look(ctx)
+		if err == nil {
+			return time.Since(begun), nil
+		}
+		select {
+		case <-ctx.Done():
+			return time.Since(begun), err
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}

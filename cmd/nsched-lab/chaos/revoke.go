@@ -1,0 +1,34 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/nsched/nsched/units/registry"
+)
+
+// RevokeAll ends every lease that a key of the cluster is on: the guards', the daemons', the schedulers'
+// and those of events. It says how many they were.
+func (s *Stage) RevokeAll(ctx context.Context) (string, error) {
+	leases := map[registry.LeaseID]bool{}
+	s.History.mu.Lock()
+	for _, kv := range s.History.kv {
+		if kv.Lease != 0 {
+			leases[kv.Lease] = true
+		}
+	}
+	s.History.mu.Unlock()
+	group, all := errgroup.WithContext(ctx)
+	for id := range leases {
+		group.Go(func() error {
+			if err := s.Registry.Revoke(all, id); err != nil && !errors.Is(err, registry.ErrLeaseNotFound) {
+				return fmt.Errorf("revoke lease %x: %w", int64(id), err)
+			}
+			return nil
+		})
+	}
+	return fmt.Sprintf("%d leases", len(leases)), group.Wait()
+}
