@@ -143,8 +143,16 @@ in
         description = "nsched guard: this machine's place in the cluster";
         documentation = [ "man:nsched(1)" ];
         wantedBy = [ "multi-user.target" ];
-        wants = [ "network-online.target" ];
-        after = [ "network-online.target" ];
+        # A restart of the reaper does not touch the guard.
+        wants = [
+          "network-online.target"
+          "nsched-reaper.service"
+          "nsched-units.target"
+        ];
+        after = [
+          "network-online.target"
+          "nsched-reaper.service"
+        ];
 
         # Singletons are bound to this unit: a restart would stop every one of them.
         restartIfChanged = false;
@@ -162,12 +170,57 @@ in
             ExecReload = "${bin} guard --upgrade ${bin}";
             Restart = "always";
             RestartSec = 1;
+            # A guard whose loop hangs cannot answer for singletons: they end with it, and it comes back.
+            WatchdogSec = 3;
+            WatchdogSignal = "SIGKILL";
+            # When the machine goes down it gives its place back, last of all.
+            TimeoutStopSec = 30;
             # The lease depends on it being scheduled: before anything else on a machine under load.
             CPUWeight = 10000;
             IOWeight = 10000;
             OOMScoreAdjust = -999;
             # No ProtectControlGroups: fencing kills the processes of bound units by their cgroup.
           };
+      };
+
+      # It kills what the guard can no longer answer for, and asks neither the guard nor systemd nor etcd.
+      systemd.services.nsched-reaper = {
+        description = "nsched reaper: ends what the guard can no longer answer for";
+        documentation = [ "man:nsched(1)" ];
+        wantedBy = [ "multi-user.target" ];
+        stopIfChanged = false;
+
+        serviceConfig =
+          hardened
+          // removeAttrs shared [ "StateDirectory" ]
+          // {
+            ExecStart = "${bin} reaper";
+            Restart = "always";
+            RestartSec = 1;
+            WatchdogSec = 10;
+            WatchdogSignal = "SIGKILL";
+            CPUWeight = 10000;
+            IOWeight = 10000;
+            OOMScoreAdjust = -999;
+            PrivateNetwork = true;
+            RestrictAddressFamilies = [ "AF_UNIX" ];
+            CapabilityBoundingSet = [
+              "CAP_KILL"
+              "CAP_DAC_OVERRIDE"
+            ];
+          };
+      };
+
+      # An order and nothing else: what nsched starts comes after it, guard and daemon before it, so that units
+      # end first when the machine goes down. A unit that came after the guard itself would keep a guard that
+      # died from coming back until it has stopped.
+      systemd.targets.nsched-units = {
+        description = "nsched: what units come after";
+        documentation = [ "man:nsched(1)" ];
+        after = [
+          "nsched-guard.service"
+          "nsched-node.service"
+        ];
       };
 
       systemd.services.nsched-node = {
@@ -177,6 +230,7 @@ in
         wants = [
           "network-online.target"
           "nsched-guard.service"
+          "nsched-units.target"
         ];
         after = [
           "network-online.target"

@@ -57,7 +57,7 @@ func (g *Guard) unbind(now units.Instant) units.Instant {
 		return units.Instant{}
 	}
 	if g.bindable(now) {
-		if u := g.unbinding; u != nil {
+		if u := g.unbinding; u != nil && len(u.units) > 0 {
 			g.o.Logger.Info().Int64("tenure", g.tenure).Int("units", len(u.units)).Msg("the tenure is fresh again; what is bound may run")
 		}
 		g.unbinding, g.clean = nil, false
@@ -68,7 +68,6 @@ func (g *Guard) unbind(now units.Instant) units.Instant {
 	}
 	if g.unbinding == nil {
 		g.unbinding = &unbinding{since: g.staleAt(now.Boot)}
-		g.o.Logger.Warn().Int64("tenure", g.tenure).Str("phase", string(g.phase)).Str("reason", g.reason.Message).Msg("guard ends what is bound to the tenure")
 	}
 	u := g.unbinding
 	if !now.Reached(u.nextAt) {
@@ -127,6 +126,7 @@ func (g *Guard) list(u *unbinding) {
 			if !found {
 				u.units = slices.Insert(u.units, i, &leaver{Bound: b})
 				u.nextAt = 0
+				g.o.Logger.Warn().Str("unit", b.Unit.String()).Int64("tenure", b.Tenure).Str("phase", string(g.phase)).Str("reason", g.reason.Message).Msg("guard ended a bound unit")
 			}
 		}
 		g.unbound(u)
