@@ -2,18 +2,22 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/nsched/nsched/cmd/nsched-sim/sim"
 )
 
 func main() {
+	debug.SetGCPercent(400) // the worlds are small and full of short-lived values
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
@@ -22,25 +26,104 @@ func main() {
 	}
 }
 
+// options are the flags.
+type options struct {
+	seed, seeds uint64
+	workers     int
+	cpu         time.Duration
+	trace       bool
+	schedule    string
+	shrink      bool
+	runs        int
+	out         string
+}
+
 func run(ctx context.Context, args []string, out, errs io.Writer) error {
+	var o options
 	flags := flag.NewFlagSet("nsched-sim", flag.ContinueOnError)
 	flags.SetOutput(errs)
-	seed := flags.Uint64("seed", 1, "first seed")
-	seeds := flags.Uint64("seeds", 1, "how many seeds")
-	trace := flags.Bool("trace", false, "print everything that happens")
-	workers := flags.Int("workers", runtime.NumCPU(), "how many seeds run at once")
+	flags.Uint64Var(&o.seed, "seed", 1, "first seed")
+	flags.Uint64Var(&o.seeds, "seeds", 1, "how many seeds")
+	flags.IntVar(&o.workers, "workers", runtime.NumCPU(), "how many seeds run at once")
+	flags.DurationVar(&o.cpu, "cpu", 20*time.Second, "the most CPU time that one seed may take")
+	flags.BoolVar(&o.trace, "trace", false, "print everything that happens")
+	flags.StringVar(&o.schedule, "schedule", "", "play the schedule in this file, not a seed's")
+	flags.BoolVar(&o.shrink, "shrink", false, "look for the smallest schedule that fails as the seed's, or the file's, does")
+	flags.IntVar(&o.runs, "runs", 400, "how many runs -shrink may make")
+	flags.StringVar(&o.out, "out", "", "where -shrink leaves what it found; seed-N.json by default")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *trace {
-		*workers = 1
+	switch {
+	case flags.NArg() > 0:
+		return fmt.Errorf("unexpected %q", flags.Arg(0))
+	case o.shrink:
+		return shrink(ctx, o, out)
+	case o.schedule != "":
+		return play(ctx, o, out)
 	}
-	report, err := sim.Sweep(ctx, *seed, *seeds, *workers, func(uint64) io.Writer {
-		if *trace {
-			return out
-		}
-		return nil
-	})
+	return sweep(ctx, o, out, errs)
+}
+
+func sweep(ctx context.Context, o options, out, errs io.Writer) error {
+	s := sim.Sweep{First: o.seed, Seeds: o.seeds, Workers: o.workers, CPU: o.cpu, Progress: errs}
+	if o.trace {
+		s.Workers, s.Trace = 1, func(uint64) io.Writer { return out }
+	}
+	report, err := s.Run(ctx)
 	_, _ = fmt.Fprint(out, report)
+	if err != nil {
+		return errors.New("not every seed kept what nsched promises")
+	}
+	return nil
+}
+
+func scheduleOf(o options) (sim.Schedule, error) {
+	if o.schedule == "" {
+		return sim.Draw(o.seed), nil
+	}
+	return sim.ReadSchedule(o.schedule)
+}
+
+func play(ctx context.Context, o options, out io.Writer) error {
+	s, err := scheduleOf(o)
+	if err != nil {
+		return err
+	}
+	t := sim.NewTrace(nil)
+	if o.trace {
+		t = sim.NewTrace(out)
+	}
+	if _, err = sim.Play(ctx, s, t); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%d faults, %d acts: nothing was broken\n", len(s.Faults), len(s.Acts))
+	return err
+}
+
+func shrink(ctx context.Context, o options, out io.Writer) error {
+	s, err := scheduleOf(o)
+	if err != nil {
+		return err
+	}
+	found := sim.Shrink(ctx, s, o.runs, out)
+	if found.Err == nil {
+		_, err = fmt.Fprintln(out, "nothing was broken")
+		return err
+	}
+	path := o.out
+	if path == "" {
+		path = fmt.Sprintf("seed-%d.json", s.Seed)
+	}
+	if err := found.Schedule.Write(path); err != nil {
+		return err
+	}
+	for _, f := range found.Schedule.Faults {
+		_, _ = fmt.Fprintln(out, "fault", f)
+	}
+	for _, a := range found.Schedule.Acts {
+		_, _ = fmt.Fprintln(out, "act  ", a)
+	}
+	_, err = fmt.Fprintf(out, "%v\nafter %d runs; replay it with: nsched-sim -schedule %s -trace\n", found.Err, found.Runs, path)
 	return err
 }

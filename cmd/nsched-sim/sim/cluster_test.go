@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"io"
-	"runtime"
 	"testing"
 	"time"
 
@@ -33,18 +31,19 @@ func TestAUnitOnALostNodeIsReplaced(t *testing.T) {
 }
 
 // sweepSeeds is how many seeds are run each time; more run with nsched-sim.
-const sweepSeeds = 100
+const sweepSeeds = 1000
 
 func TestClustersSurviveEveryMixOfFaults(t *testing.T) {
-	r, err := Sweep(t.Context(), 1, sweepSeeds, runtime.NumCPU(), func(uint64) io.Writer { return nil })
+	r, err := Sweep{First: 1, Seeds: sweepSeeds}.Run(t.Context())
 	t.Log(r)
 	if err != nil {
 		t.Error(err)
 	}
-	for _, f := range StandardFaults() {
-		if r.Faults[f.Name] == 0 {
-			t.Errorf("the fault %q never struck", f.Name)
-		}
+	if r.Seeds != sweepSeeds {
+		t.Errorf("%d seeds ran, want %d", r.Seeds, sweepSeeds)
+	}
+	if missed := r.Matrix.Missed(); len(missed) > 0 {
+		t.Errorf("reachable and not hit: %q", missed)
 	}
 }
 

@@ -4,7 +4,7 @@ import "time"
 
 // machineFaults are what happens to the parts of a machine that the daemon and the guard lean on.
 var machineFaults = []Fault{
-	{Name: "systemd slow", Weight: 1, Least: time.Second, Most: time.Minute, Aim: anyNode, Strike: slowly(10*time.Second, "start", "stop", "reset", "list", "kill", "bound")},
+	{Name: "systemd slow", Weight: 1, Least: time.Second, Most: time.Minute, Aim: anyNode, Strike: slowly(10*time.Second, "start", "stop", "reset", "list", "stop-bound")},
 	{Name: "systemd failing", Weight: 2, Least: time.Second, Most: time.Minute, Aim: anyNode, Strike: onNode(func(_ *World, _ Strike, n *NodeHost) func() {
 		n.systemdFails = 0.5
 		return func() { n.systemdFails = 0 }

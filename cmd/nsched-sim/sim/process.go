@@ -208,12 +208,12 @@ var here = map[string]bool{
 	"load": true, "save": true, "forget": true, "contact": true, "seen-load": true, "seen-save": true,
 	"realise": true, "roots": true, "unroot": true, "start": true, "stop": true, "reset": true, "list": true,
 	"ports": true, "describe": true, "tidy": true, "check": true, "guard": true,
-	"bound": true, "kill": true, "empty": true, "hear": true, "tell": true,
+	"list-bound": true, "look-bound": true, "stop-bound": true, "kill-bound": true,
 }
 
 // asked are those of them that only look: between the question and the answer nothing changes by them,
 // so they cost one event and not two.
-var asked = map[string]bool{"check": true, "guard": true, "hear": true, "seen-save": true, "contact": true}
+var asked = map[string]bool{"check": true, "guard": true, "seen-save": true, "contact": true, "list-bound": true, "look-bound": true}
 
 // Start implements loop.Executor. The task is performed after the way there and its event arrives
 // after the way back. The process may have died by then: what it sent is performed all the same. What a

@@ -6,69 +6,69 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"runtime"
 	"slices"
-	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 )
 
-// Report is what a sweep over seeds did.
-type Report struct {
-	Seeds  int
-	Placed int // units placed
-	Stops  int // units stopped by a daemon
-	Kinds  map[string]int
-	Faults map[string]int
-	Failed []error // one a seed, by seed
+// Sweep runs the standard run of many seeds.
+type Sweep struct {
+	First, Seeds uint64
+	Workers      int           // how many seeds run at once; 0 is as many as there are CPUs
+	CPU          time.Duration // the most that one seed may take; 0 is a default
+	// Trace may return where a seed's lines go; nil is nowhere.
+	Trace func(seed uint64) io.Writer
+	// Progress is told now and then how far it is; nil is nobody.
+	Progress io.Writer
 }
 
-// String tells it to people.
-func (r Report) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d seeds: %d units placed, %d stopped, %d requests, %d lives of processes\n",
-		r.Seeds, r.Placed, r.Stops, r.Kinds["task"], r.Kinds["start"])
-	for _, name := range slices.Sorted(maps.Keys(r.Faults)) {
-		fmt.Fprintf(&b, "  %6d  %s\n", r.Faults[name], name)
-	}
-	for _, err := range r.Failed {
-		fmt.Fprintf(&b, "FAILED %v\n", err)
-	}
-	return b.String()
-}
+const (
+	defaultCPU    = 20 * time.Second
+	progressEvery = 1000
+)
 
 // errBroken: some seed broke a promise.
 var errBroken = errors.New("a promise was broken")
 
-// Sweep runs the standard run of seeds first, first+1 … and reports what they did. The error wraps that
-// of each seed that broke a promise; trace, which may return nil, is where a seed's lines go.
-func Sweep(ctx context.Context, first, seeds uint64, workers int, trace func(seed uint64) io.Writer) (Report, error) {
-	r := Report{Kinds: map[string]int{}, Faults: map[string]int{}}
+// Run runs the seeds and reports what they did. The error wraps that of each seed that broke a promise. One
+// that did nothing, or took too much time, has failed.
+func (s Sweep) Run(ctx context.Context) (Report, error) {
+	r := Report{First: s.First, Kinds: map[string]int{}, Faults: map[string]int{}, Matrix: Matrix{}}
 	failed := map[uint64]error{}
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(workers)
-	for seed := first; seed < first+seeds; seed++ {
+	if s.Workers <= 0 {
+		s.Workers = runtime.NumCPU()
+	}
+	group.SetLimit(s.Workers)
+	began := time.Now()
+	for seed := s.First; seed < s.First+s.Seeds; seed++ {
+		if ctx.Err() != nil {
+			break
+		}
 		group.Go(func() error {
+			run := s.one(ctx, seed)
 			if ctx.Err() != nil {
-				return ctx.Err()
+				return ctx.Err() // it was told to stop, which is no failure of the seed
 			}
-			t := NewTrace(trace(seed))
-			c, err := Standard(ctx, seed, t)
 			mu.Lock()
 			defer mu.Unlock()
-			r.Seeds++
-			r.Placed += c.Watchman.Placed
-			r.Stops += c.Watchman.Stops
-			add(r.Kinds, t.Kinds)
-			add(r.Faults, t.Strikes)
-			if err != nil {
-				failed[seed] = fmt.Errorf("%w (replay it with: nsched-sim -seed %d -trace)", err, seed)
+			r.add(run)
+			if run.err != nil {
+				failed[seed] = fmt.Errorf("%w (replay it with: nsched-sim -seed %d -trace; -shrink makes it smaller)", run.err, seed)
+			}
+			if s.Progress != nil && r.Seeds%progressEvery == 0 {
+				_, _ = fmt.Fprintf(s.Progress, "%d seeds, %d failed, %v\n", r.Seeds, len(failed), time.Since(began).Round(time.Second))
 			}
 			return nil
 		})
 	}
 	err := group.Wait()
+	r.Took = time.Since(began)
 	for _, seed := range slices.Sorted(maps.Keys(failed)) {
 		r.Failed = append(r.Failed, failed[seed])
 	}
@@ -78,8 +78,49 @@ func Sweep(ctx context.Context, first, seeds uint64, workers int, trace func(see
 	return r, err
 }
 
-func add(to, from map[string]int) {
-	for name, n := range from {
-		to[name] += n
+// ran is what one seed did.
+type ran struct {
+	cluster *Cluster
+	matrix  Matrix
+	cpu     time.Duration
+	err     error
+}
+
+// one runs one seed on a thread of its own, so that what it takes can be told from what others do.
+func (s Sweep) one(ctx context.Context, seed uint64) ran {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var out io.Writer
+	if s.Trace != nil {
+		out = s.Trace(seed)
 	}
+	limit := s.CPU
+	if limit == 0 {
+		limit = defaultCPU
+	}
+	r := ran{matrix: Matrix{}}
+	began := threadCPU()
+	r.cluster, r.err = Play(ctx, Draw(seed), NewTrace(out), func(c *Cluster) {
+		r.matrix.Record(c)
+		c.Interrupt = func() error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if took := threadCPU() - began; took > limit {
+				return fmt.Errorf("seed %d at %v: it has taken %v of CPU time, more than %v", seed, c.now, took.Round(time.Second), limit)
+			}
+			return nil
+		}
+	})
+	r.cpu = threadCPU() - began
+	return r
+}
+
+// threadCPU is how much CPU time this thread has used.
+func threadCPU() time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_THREAD, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -1,0 +1,214 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nsched/nsched/scheduler"
+	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/registry"
+)
+
+// Matrix counts what faults met: in which states the units were that a fault hit, in which phases the
+// rollouts of their apps, and who led.
+type Matrix map[Cell]int
+
+// Cell is one meeting of a class of faults with a state.
+type Cell struct {
+	Fault string
+	Of    string // one of the dimensions
+	Is    string
+}
+
+// The dimensions of a matrix.
+const (
+	ofUnit     = "unit"
+	ofRollout  = "rollout"
+	ofElection = "election"
+)
+
+// How an election stands, as etcd and the schedulers' processes have it.
+const (
+	nobodyLeads = "nobody"      // there is no leader's key
+	catchingUp  = "catching up" // a leader's key, and its process does not lead yet
+	leads       = "leads"
+	leaderGone  = "gone" // a leader's key whose process is dead, stands still or is cut off
+)
+
+// dimensions are the states of each.
+var dimensions = []struct {
+	of string
+	is []string
+}{
+	{ofUnit, names(units.States())},
+	{ofRollout, []string{string(units.PhaseRolling), string(units.PhaseComplete), string(units.PhaseSuperseded), string(units.PhaseFailed)}},
+	{ofElection, []string{nobodyLeads, catchingUp, leads, leaderGone}},
+}
+
+func names[T ~string](list []T) []string {
+	out := make([]string, 0, len(list))
+	for _, s := range list {
+		out = append(out, string(s))
+	}
+	return out
+}
+
+// unreachable says why a cell cannot be hit; "" is that it can.
+func unreachable(c Cell) string {
+	switch {
+	case c.Is == string(units.PhaseFailed):
+		return "no rollout is given up yet"
+	case c.Fault == "leader crash" || c.Fault == "leader pause":
+		if c.Of == ofElection && c.Is == nobodyLeads {
+			return "without a leader there is nobody to hit, and the fault is not counted"
+		}
+	}
+	return ""
+}
+
+// Reachable returns every cell that the faults can hit, in the order in which they are printed.
+func Reachable(faults []Fault) []Cell {
+	var cells []Cell
+	for _, f := range faults {
+		for _, d := range dimensions {
+			for _, is := range d.is {
+				if c := (Cell{f.Name, d.of, is}); unreachable(c) == "" {
+					cells = append(cells, c)
+				}
+			}
+		}
+	}
+	return cells
+}
+
+// Record makes the matrix count the faults that strike the cluster.
+func (m Matrix) Record(c *Cluster) {
+	c.OnStrike(func(s Strike) { m.count(c, s) })
+}
+
+func (m Matrix) count(c *Cluster, s Strike) {
+	hit := c.nodesHit(s)
+	apps := map[units.AppID]bool{}
+	states := map[units.State]bool{}
+	for k := range c.Watchman.mirror.units { // order-free: it fills two sets
+		if hit != nil && !hit[k.node] {
+			continue
+		}
+		apps[k.id.AppID()] = true
+		state := c.Watchman.mirror.status[k].State
+		if state == "" {
+			state = units.StateAssigned
+		}
+		states[state] = true
+	}
+	for state := range states { // order-free: it counts
+		m[Cell{s.Kind, ofUnit, string(state)}]++
+	}
+	phases := map[units.Phase]bool{}
+	prefix := Keys.Under(registry.KindRollout)
+	if r, err := c.Etcd.Range(c.ctx, registry.Range{Key: prefix, End: registry.PrefixEnd(prefix)}); err == nil {
+		for _, kv := range r.KVs {
+			key, err := Keys.Parse(kv.Key)
+			if err != nil || !apps[key.App] {
+				continue
+			}
+			if v, _, err := registry.Decode[units.Rollout](kv.Key, kv.Value); err == nil {
+				phases[v.Phase] = true
+			}
+		}
+	}
+	for phase := range phases { // order-free: it counts
+		m[Cell{s.Kind, ofRollout, string(phase)}]++
+	}
+	m[Cell{s.Kind, ofElection, c.election()}]++
+}
+
+// nodesHit returns the nodes that a strike names, and nil for one that hits all of them.
+func (w *World) nodesHit(s Strike) map[units.NodeName]bool {
+	hit := map[units.NodeName]bool{}
+	for name := range strings.SplitSeq(s.Target, ",") {
+		host, _, _ := strings.Cut(name, "/")
+		if w.node(host) != nil {
+			hit[units.NodeName(host)] = true
+		}
+	}
+	if len(hit) == 0 {
+		return nil
+	}
+	return hit
+}
+
+func (w *World) election() string {
+	if _, ok := w.leaderKey(); !ok {
+		return nobodyLeads
+	}
+	p := w.leading()
+	switch {
+	case p == nil || !p.running || p.frozen() || p.host.CutTo || p.host.CutFrom || w.Net.EtcdDown:
+		return leaderGone
+	case p.shell.(*scheduler.Scheduler).Overview().Leading:
+		return leads
+	}
+	return catchingUp
+}
+
+// String prints the matrix, a fault a line.
+func (m Matrix) String() string {
+	var b strings.Builder
+	for _, d := range dimensions {
+		fmt.Fprintf(&b, "%-24s", d.of)
+		for _, is := range d.is {
+			fmt.Fprintf(&b, " %11s", is)
+		}
+		b.WriteByte('\n')
+		for _, f := range StandardFaults() {
+			fmt.Fprintf(&b, "%-24s", f.Name)
+			for _, is := range d.is {
+				c := Cell{f.Name, d.of, is}
+				if n := m[c]; n > 0 || unreachable(c) == "" {
+					fmt.Fprintf(&b, " %11d", n)
+				} else {
+					fmt.Fprintf(&b, " %11s", "-")
+				}
+			}
+			b.WriteByte('\n')
+		}
+	}
+	if missed := m.Missed(); len(missed) > 0 {
+		fmt.Fprintf(&b, "reachable and not hit: %s\n", strings.Join(missed, "; "))
+	}
+	fmt.Fprintf(&b, "not reachable (-): %s\n", strings.Join(excluded(), "; "))
+	return b.String()
+}
+
+// Missed returns the reachable cells that were not hit.
+func (m Matrix) Missed() (missed []string) {
+	for _, c := range Reachable(StandardFaults()) {
+		if m[c] == 0 {
+			missed = append(missed, fmt.Sprintf("%s x %s %s", c.Fault, c.Of, c.Is))
+		}
+	}
+	return missed
+}
+
+// excluded says which cells cannot be hit, and why.
+func excluded() (list []string) {
+	for _, f := range StandardFaults() {
+		for _, d := range dimensions {
+			for _, is := range d.is {
+				why := unreachable(Cell{f.Name, d.of, is})
+				if line := d.of + " " + is + ": " + why; why != "" && !slices.Contains(list, line) {
+					list = append(list, line)
+				}
+			}
+		}
+	}
+	return list
+}
+
+func (m Matrix) add(o Matrix) {
+	for c, n := range o { // order-free: it adds up
+		m[c] += n
+	}
+}
