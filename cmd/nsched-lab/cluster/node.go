@@ -19,6 +19,7 @@ import (
 // The daemons of a node, as systemd knows them.
 const (
 	GuardUnit  = "nsched-guard.service"
+	ReaperUnit = "nsched-reaper.service"
 	DaemonUnit = "nsched-node.service"
 )
 
@@ -45,7 +46,7 @@ type NodeOptions struct {
 	Settings map[string]map[string]any
 }
 
-// AddNode takes the host of that name, or makes one, installs nsched on it and boots it. Guard and daemon are enabled, so they come
+// AddNode takes the host of that name, or makes one, installs nsched on it and boots it. Guard, reaper and daemon are enabled, so they come
 // back with every boot. It does not wait until the node is registered: see Ready.
 func (c *Cluster) AddNode(ctx context.Context, name string, o NodeOptions) (*Node, error) {
 	h, err := c.reserve(ctx, name, o.Binds...)
@@ -63,7 +64,7 @@ func (c *Cluster) AddNode(ctx context.Context, name string, o NodeOptions) (*Nod
 	if err := h.PowerOn(ctx); err != nil {
 		return nil, err
 	}
-	if _, err := h.Exec(ctx, "systemctl", "enable", "--now", "--quiet", GuardUnit, DaemonUnit); err != nil {
+	if _, err := h.Exec(ctx, "systemctl", "enable", "--now", "--quiet", ReaperUnit, GuardUnit, DaemonUnit); err != nil {
 		return nil, fmt.Errorf("start nsched on %s: %w", name, err)
 	}
 	return n, nil
@@ -76,18 +77,24 @@ func (c *Cluster) Install(ctx context.Context, h *host.Host) error {
 			return err
 		}
 	}
-	files, err := filepath.Glob(filepath.Join(c.programs.Root, "node/install/nsched-*.[st]*[et]")) // services and targets
-	if err != nil || len(files) == 0 {
-		return errors.Join(fmt.Errorf("install on %s: there are no unit files", h.Name()), err)
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return fmt.Errorf("install on %s: %w", h.Name(), err)
+	for _, kind := range []string{"service", "target", "slice", "conf"} {
+		files, err := filepath.Glob(filepath.Join(c.programs.Root, "node/install/*."+kind))
+		if err != nil || len(files) == 0 && kind == "service" {
+			return errors.Join(fmt.Errorf("install on %s: there are no unit files", h.Name()), err)
 		}
-		text = []byte(strings.ReplaceAll(string(text), "@bindir@", hostBin))
-		if err := h.WriteFile(ctx, filepath.Join(hostUnits, filepath.Base(file)), text, 0o644); err != nil {
-			return err
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				return fmt.Errorf("install on %s: %w", h.Name(), err)
+			}
+			name := filepath.Base(file)
+			if slice, ok := strings.CutSuffix(name, ".conf"); ok {
+				name = slice + ".d/nsched.conf"
+			}
+			text = []byte(strings.ReplaceAll(string(text), "@bindir@", hostBin))
+			if err := h.WriteFile(ctx, filepath.Join(hostUnits, name), text, 0o644); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
