@@ -10,10 +10,11 @@ import (
 // with an open connection and no answer.
 type proxy struct {
 	listener net.Listener
-	target   string
 	running  sync.WaitGroup
 
 	mu       sync.Mutex
+	target   string
+	altered  func([]byte) // what comes from etcd, before it is passed on
 	changed  *sync.Cond
 	held     [2]bool // what goes to etcd, what comes from it
 	closed   bool
@@ -48,6 +49,21 @@ func (p *proxy) hold(direction int, on bool) {
 	p.changed.Broadcast()
 }
 
+// lead passes what comes from now on to another etcd.
+func (p *proxy) lead(target string) {
+	p.mu.Lock()
+	p.target = target
+	p.mu.Unlock()
+	p.cut()
+}
+
+// alter changes what comes from etcd.
+func (p *proxy) alter(how func([]byte)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.altered = how
+}
+
 // cut drops every connection.
 func (p *proxy) cut() {
 	p.mu.Lock()
@@ -74,7 +90,10 @@ func (p *proxy) accept() {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial("tcp", p.target)
+		p.mu.Lock()
+		target := p.target
+		p.mu.Unlock()
+		server, err := net.Dial("tcp", target)
 		if err != nil {
 			_ = client.Close()
 			continue
@@ -95,6 +114,9 @@ func (p *proxy) pass(to, from net.Conn, direction int) {
 		p.mu.Lock()
 		for p.held[direction] && !p.closed {
 			p.changed.Wait()
+		}
+		if p.altered != nil && direction == fromEtcd {
+			p.altered(buf[:n])
 		}
 		p.mu.Unlock()
 		if n > 0 {
