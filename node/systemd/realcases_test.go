@@ -51,6 +51,11 @@ var realCases = []struct {
 	{"closureOnly shows the closure alone", testClosureOnly},
 	{"a unit bound to another ends with it", testBound},
 	{"a tenure is confirmed by the guard or the unit does not start", testTenure},
+	{"a bound unit is noted before it starts, and not started if it cannot be", testNotes},
+	{"every process of a unit is found and killed without systemd", testKillGroup},
+	{"what a unit is bound to is started again while the unit still stops", testGuardDies},
+	{"what a unit is ordered after may be restarted and killed", testOrder},
+	{"a bound unit whose guard says no is not restarted", testNoCrash},
 }
 
 // run runs a program of the host.
