@@ -17,6 +17,10 @@
 //     revision, so that a late write of this daemon or of an earlier one changes nothing.
 //   - At most 5 transactions of reports a second, and about 1 report a second per unit.
 //   - One bad key harms only its own unit.
+//   - What is bound to a tenure starts on one linearizable read of the cluster, the tenure and the
+//     assignment, never on what is remembered: not out of touch, not after a reboot, not in another tenure.
+//     It is told as ended only when no process of it is left.
+//   - A machine that goes down says so before it is gone; a daemon that merely ends does not.
 //   - A registry that went back in time, or is another, is no reason to start, forget or remove anything
 //     until an operator raised its epoch; see registry.Continuity.
 //
