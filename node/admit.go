@@ -57,7 +57,7 @@ func (d *Daemon) admitted(u *unit, now units.Instant) bool {
 
 // judge decides by what was read.
 func (d *Daemon) judge(u *unit, now units.Instant, r registry.TxnResult) {
-	was := u.rec.Assignment.Tenure
+	was := d.tenureOf(u)
 	one := func(i int) registry.KeyValue {
 		if kvs := r.Results[i].Range.KVs; len(kvs) > 0 {
 			return kvs[0]
@@ -81,7 +81,7 @@ func (d *Daemon) judge(u *unit, now units.Instant, r registry.TxnResult) {
 	case err != nil:
 		refuse(units.ReasonUndecodable, "%v", err)
 		return
-	case assigned.CreateRevision != u.rec.Revision || a.Tenure != was:
+	case assigned.CreateRevision != u.rec.Revision || a.Tenure != u.rec.Assignment.Tenure:
 		refuse(units.ReasonOffline, "its assignment is another than the one that is known")
 		return
 	}

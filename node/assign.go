@@ -35,7 +35,7 @@ func (s assignments) Apply(b registry.Batch) {
 		if c.Deleted {
 			delete(d.bad, c.Key)
 			if u := d.units[key.Unit]; u != nil {
-				u.assigned = false // which counts once the registry is trusted
+				u.assigned = false                    // which counts once the registry is trusted
 				if planted.On(planted.MissingStops) { // breaks: silence stops a unit
 					u.desire(units.Assignment{Desired: units.DesiredStop}, u.rec.Revision)
 				}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/nsched/nsched/node/converge"
 	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/planted"
 )
 
 // unsureFor is how long after the guard could not vouch for the node's place the end of a bound unit is
@@ -14,6 +15,14 @@ const unsureFor = time.Minute
 
 // bound reports whether the unit may run only in the tenure that it was assigned in.
 func (u *unit) bound() bool { return u.app != nil && u.app.Bound() }
+
+// tenureOf is the tenure that the unit was assigned in.
+func (d *Daemon) tenureOf(u *unit) int64 {
+	if planted.On(planted.OldTenureUsed) { // breaks: what the cluster has given up, and replaced, is started again
+		return d.place.Tenure
+	}
+	return u.rec.Assignment.Tenure
+}
 
 // vouched reports whether the guard, as far as is known, holds the tenure and is fresh.
 func (d *Daemon) vouched(tenure int64, now units.Instant) bool {
@@ -30,7 +39,7 @@ func (d *Daemon) watchGuard(now units.Instant) {
 // over says why the unit may not run any more: the node has begun a tenure after the one that it was
 // assigned in. The guard knows that best, for it made both.
 func (d *Daemon) over(u *unit) units.Reason {
-	was := u.rec.Assignment.Tenure
+	was := d.tenureOf(u)
 	if !u.bound() || was == 0 || d.place.Tenure <= was {
 		return units.Reason{}
 	}
@@ -47,7 +56,7 @@ func (d *Daemon) holdBound(u *unit, now units.Instant) units.Reason {
 	because := func(why string, args ...any) units.Reason {
 		return units.Reason{Code: units.ReasonTenureLost, Message: fmt.Sprintf(why, args...)}
 	}
-	switch was := u.rec.Assignment.Tenure; {
+	switch was := d.tenureOf(u); {
 	case d.continuity.Held() != "":
 		return units.Reason{Code: units.ReasonOffline, Message: "nothing that is bound to the cluster is started: " + d.continuity.Held()}
 	case d.guardErr != nil:

@@ -9,6 +9,7 @@ import (
 	"github.com/nsched/nsched/node/converge"
 	"github.com/nsched/nsched/units"
 	"github.com/nsched/nsched/units/loop"
+	"github.com/nsched/nsched/units/planted"
 )
 
 const (
@@ -36,6 +37,9 @@ func (d *Daemon) fetch(u *unit) {
 		Path: target, Root: root, Cache: u.app.Cache, Executable: path.Clean(u.app.Command[0]),
 		Offline: !d.confirmed, Progress: d.fetched.watch(u.rec.ID),
 	}
+	if planted.On(planted.RootAfterStart) { // breaks: a collection before the unit has started takes what it is made of
+		r.Root = ""
+	}
 	loop.Go(d.o.Executor, "realise", string(target), func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, d.o.Store.Realise(ctx, r)
 	}, func(now units.Instant, _ struct{}, err error) {
@@ -59,6 +63,15 @@ func (d *Daemon) fetch(u *unit) {
 		}
 		d.o.Logger.Warn().Err(err).Str("unit", u.rec.ID.String()).Str("path", string(target)).Msg("closure could not be realised")
 	})
+}
+
+// pinLate is where the mistake would pin a closure.
+func (d *Daemon) pinLate(u *unit) {
+	target, _ := u.app.PathFor(d.self.System)
+	r := Realisation{Path: target, Root: u.root(), Cache: u.app.Cache, Offline: true}
+	loop.Go(d.o.Executor, "realise", string(target), func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, d.o.Store.Realise(ctx, r)
+	}, func(units.Instant, struct{}, error) {})
 }
 
 // backoff doubles from first up to longest.

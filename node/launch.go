@@ -14,6 +14,7 @@ import (
 	"github.com/nsched/nsched/node/systemd"
 	"github.com/nsched/nsched/units"
 	"github.com/nsched/nsched/units/loop"
+	"github.com/nsched/nsched/units/planted"
 )
 
 const (
@@ -71,6 +72,9 @@ func (d *Daemon) start(u *unit, s Service) {
 			return
 		}
 		d.actedOn(u)
+		if planted.On(planted.RootAfterStart) {
+			d.pinLate(u)
+		}
 		u.launches, u.begun = 0, true
 		u.launch = converge.Launch{RetryAt: now.Boot + restartLaunch}
 	})
@@ -129,7 +133,7 @@ func (d *Daemon) service(u *unit) (Service, error) {
 	}
 	s := Service{ID: u.rec.ID, App: *u.app, Root: target, Argv: argv, Env: env}
 	if u.bound() {
-		s.Bound = &units.Bound{Unit: s.ID, Tenure: u.rec.Assignment.Tenure, StopTimeout: u.app.Stop.Timeout}
+		s.Bound = &units.Bound{Unit: s.ID, Tenure: d.tenureOf(u), StopTimeout: u.app.Stop.Timeout}
 	}
 	return s, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nsched/nsched/scheduler/placement"
 	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/planted"
 	"github.com/nsched/nsched/units/registry"
 )
 
@@ -69,7 +70,7 @@ func (s *Scheduler) group(a placement.Action) (registry.Group, error) {
 	}
 	g.Tag = decisionEvents(a)
 	for _, h := range a.While {
-		if len(g.If) == maxHoldings {
+		if len(g.If) == maxHoldings || planted.On(planted.EvictUnseen) { // planted breaks: a node that has just come back is robbed
 			break
 		}
 		g.If = append(g.If, registry.Compare{Key: s.o.Keys.Alive(h.Node), Target: registry.CreateRevision, Number: h.Tenure})
@@ -92,7 +93,7 @@ func (s *Scheduler) group(a placement.Action) (registry.Group, error) {
 // asRegistered compares that a node's registration is as it was read.
 func (s *Scheduler) asRegistered(name units.NodeName) []registry.Compare {
 	n := s.world.nodes[name]
-	if n == nil || !n.exists {
+	if n == nil || !n.exists || planted.On(planted.CapacityUnchecked) {
 		return nil
 	}
 	return []registry.Compare{{Key: s.o.Keys.Node(name), Target: registry.ModRevision, Number: n.record.rev}}

@@ -7,6 +7,7 @@ import (
 	"github.com/nsched/nsched/scheduler/placement"
 	"github.com/nsched/nsched/units"
 	"github.com/nsched/nsched/units/loop"
+	"github.com/nsched/nsched/units/planted"
 	"github.com/nsched/nsched/units/registry"
 )
 
@@ -67,6 +68,9 @@ func (s *Scheduler) work(now units.Instant) units.Instant {
 		return units.Instant{}
 	}
 	revision := s.view.Revision()
+	if planted.On(planted.CapacityUnchecked) { // breaks: what was placed a moment ago takes no room yet
+		s.committed = 0
+	}
 	if due := max(s.committed, s.committer.Floor()); revision < due || !s.committer.Ready(revision) {
 		s.view.Want(due)
 		return units.Instant{}

@@ -10,6 +10,7 @@ import (
 	"github.com/nsched/nsched/scheduler/placement"
 	"github.com/nsched/nsched/units"
 	"github.com/nsched/nsched/units/loop"
+	"github.com/nsched/nsched/units/planted"
 	"github.com/nsched/nsched/units/registry"
 )
 
@@ -26,6 +27,27 @@ func (w *world) begin() {
 	}
 	for name := range w.nodes { // order-free: it fills a set
 		w.dirtyNodes[name] = true
+	}
+	if planted.On(planted.AttemptsReset) { // breaks: an attempt is told the end of another that had its number
+		w.amnesia(func(r units.SlotRecord) units.SlotRecord { r.Attempt = 0; return r })
+	}
+	if planted.On(planted.BackoffLost) { // breaks: what crashes is started at once, as often as leaders change
+		w.amnesia(func(r units.SlotRecord) units.SlotRecord { r.Failures, r.NotBeforeMs = 0, 0; return r })
+	}
+}
+
+// amnesia is what a planted mistake makes of what is on record about slots.
+func (w *world) amnesia(forget func(units.SlotRecord) units.SlotRecord) {
+	for id, a := range w.apps { // order-free: each app for itself
+		for chunk, held := range a.slots { // order-free: each chunk for itself
+			slots := map[units.Slot]units.SlotRecord{}
+			for slot, record := range held.value.Slots { // order-free: it fills a map
+				slots[slot] = forget(record)
+			}
+			held.value.Slots = slots
+			a.slots[chunk] = held
+		}
+		w.dirtyApps[id] = true
 	}
 }
 

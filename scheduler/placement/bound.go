@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/planted"
 )
 
 // When may a unit still run? A node says so itself while it can be reached. Of one that cannot be, this is
@@ -78,6 +79,9 @@ func (p *planner) replaceable(a *app, u *unit, by *generation) int64 {
 	var wait time.Duration
 	if u.generation == by.number {
 		wait = spec.lostAfter
+	}
+	if planted.On(planted.LostAfterForgotten) { // breaks: a machine that restarts loses what its app would have waited for
+		wait = 0
 	}
 	if spec.bound {
 		wait = max(wait, p.policy.BoundAfter) + spec.replaceDelay

@@ -53,7 +53,9 @@ func (s simStore) realise(r node.Realisation) error {
 		}
 		n.store[r.Path] = true
 	}
-	n.roots[r.Root] = r.Path
+	if r.Root != "" {
+		n.roots[r.Root] = r.Path
+	}
 	return nil
 }
 

@@ -15,9 +15,9 @@ type machines struct {
 	singles map[units.AppID][]unitKey // where each singleton runs
 	ran     map[unitKey]bool
 	knew    map[unitKey]time.Duration // when its node first said that a unit was told to stop
-	tokens  map[units.AppID]int64 // the highest fence token that one was started with
-	boundBy time.Duration         // when a bound unit has to be gone, the first of them
-	second  time.Duration         // of the last look at all stores
+	tokens  map[units.AppID]int64     // the highest fence token that one was started with
+	boundBy time.Duration             // when a bound unit has to be gone, the first of them
+	second  time.Duration             // of the last look at all stores
 }
 
 type machine struct {

@@ -105,7 +105,7 @@ func (n *NodeHost) run(f *systemd.Fake) {
 // program is how the process of a unit behaves: as its generation was made, as the machine's troubles have
 // it, and not at all when the guard does not confirm its tenure.
 func (n *NodeHost) program(s systemd.Service, _ int) systemd.Program {
-	if tenure := n.tenures[s.Unit]; s.Bound != nil || tenure != 0 {
+	if tenure := n.tenures[s.Unit]; tenure != 0 { // the shim's record says so
 		const refused = 75
 		switch state, err := n.Guard.State(); {
 		case err != nil:
