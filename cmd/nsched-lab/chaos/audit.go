@@ -59,12 +59,13 @@ func overlaps(app units.AppID, lives []cluster.Life, now time.Time) []Overlap {
 func (s *Stage) Overlaps(apps ...string) []Overlap {
 	var out []Overlap
 	for _, name := range apps {
-		out = append(out, overlaps(appID(name), s.livesOf(name), time.Now())...)
+		out = append(out, overlaps(appID(name), s.Lives(name), time.Now())...)
 	}
 	return out
 }
 
-func (s *Stage) livesOf(name string) []cluster.Life {
+// Lives returns what the witness knows of an app.
+func (s *Stage) Lives(name string) []cluster.Life {
 	return s.Witness.Select(func(l cluster.Life) bool { return of(l.Unit, name) })
 }
 
@@ -86,7 +87,7 @@ func (s *Stage) Unordered(from, to time.Time, apps ...string) []cluster.Life {
 	}
 	var out []cluster.Life
 	for _, name := range apps {
-		for _, l := range s.livesOf(name) {
+		for _, l := range s.Lives(name) {
 			if l.End.IsZero() || l.End.Before(from) || l.End.After(to) || s.dark(l.Host, l.End) {
 				continue
 			}

@@ -62,7 +62,7 @@ func TestEveryClassOfFaultOnRealHosts(t *testing.T) {
 	seed := uint64(time.Now().UnixNano() % 1e6)
 	t.Logf("seed %d", seed)
 	d := NewDraw(seed)
-	d.shortest = true
+	d.Soon()
 	for _, names := range waves {
 		faults, err := Pick(names...)
 		if err != nil {

@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nsched/nsched/units"
@@ -17,6 +18,9 @@ var (
 	bound = []string{"tied"}
 )
 
+// Singletons are the names of those that run all the time.
+func Singletons() []string { return slices.Clone(singletons) }
+
 const (
 	webPort  = 8001
 	pairPort = 8002
@@ -27,25 +31,25 @@ const (
 )
 
 // steady are the documents of the apps that run all the time.
-func (s *Stage) steady() []document {
+func (s *Stage) steady() []Document {
 	path := s.Variants[0]
-	lone := func(name, stop string, args ...string) document {
-		return s.worker(name, path, append([]string{"-writes", "250ms"}, args...)...).
-			with("singleton", true).with("stop", document{"timeout": stop})
+	lone := func(name, stop string, args ...string) Document {
+		return s.Worker(name, path, append([]string{"-writes", "250ms"}, args...)...).
+			With("singleton", true).With("stop", Document{"timeout": stop})
 	}
-	return []document{
+	return []Document{
 		lone("lone-quick", "2s"),
 		lone("lone-slow", "4s", "-stop-takes", "2s"),
 		// Its stop takes longer than what a lease leaves time for, so its replacement comes later.
 		lone("lone-deaf", "8s", "-ignore-stop"),
-		s.worker("web", path).with("count", 4).with("algorithm", "spread").published(webPort),
-		s.worker("pair", path).with("count", 2).with("algorithm", "spread").published(pairPort),
-		s.worker("steady", path).with("count", 5).with("algorithm", "spread"),
-		s.worker("patient", path).with("count", 2).with("algorithm", "spread").
-			with("disconnect", document{"lostAfter": patientFor.String()}),
-		s.worker("everywhere", path).with("type", "system"),
-		s.worker("tied", path).with("count", 2).with("algorithm", "spread").
-			with("disconnect", document{"onPartition": "stop"}),
+		s.Worker("web", path).With("count", 4).With("algorithm", "spread").published(webPort),
+		s.Worker("pair", path).With("count", 2).With("algorithm", "spread").published(pairPort),
+		s.Worker("steady", path).With("count", 5).With("algorithm", "spread"),
+		s.Worker("patient", path).With("count", 2).With("algorithm", "spread").
+			With("disconnect", Document{"lostAfter": patientFor.String()}),
+		s.Worker("everywhere", path).With("type", "system"),
+		s.Worker("tied", path).With("count", 2).With("algorithm", "spread").
+			With("disconnect", Document{"onPartition": "stop"}),
 	}
 }
 
@@ -59,7 +63,7 @@ func (s *Stage) employ(ctx context.Context) error {
 	for _, name := range singletons {
 		s.Census.Guard(appID(name))
 	}
-	if _, err := s.converge(ctx, patience); err != nil {
+	if _, err := s.Converge(ctx, patience); err != nil {
 		return fmt.Errorf("wait until all apps run: %w", err)
 	}
 	if err := s.gather(ctx); err != nil {

@@ -15,14 +15,14 @@ const quorumLoss = 60 * time.Second
 func etcdFaults() []Fault {
 	return []Fault{
 		{"etcd-leader-kill", DomainEtcd, "SIGKILL of the leading etcd member, back 2 to 30 s later", func(ctx context.Context, s *Stage, d *Draw) (*Blow, error) {
-			leads, _, err := s.members(ctx)
+			leads, _, err := s.Leading(ctx)
 			if err != nil {
 				return nil, err
 			}
 			return &Blow{Target: leads.Name, Lasts: d.between(2*time.Second, 30*time.Second), heal: leads.Run}, leads.Kill()
 		}},
 		{"etcd-member-kill", DomainEtcd, "SIGKILL of another etcd member, back 2 to 30 s later", func(ctx context.Context, s *Stage, d *Draw) (*Blow, error) {
-			_, others, err := s.members(ctx)
+			_, others, err := s.Leading(ctx)
 			if err != nil {
 				return nil, err
 			}
@@ -30,28 +30,28 @@ func etcdFaults() []Fault {
 			return &Blow{Target: m.Name, Lasts: d.between(2*time.Second, 30*time.Second), heal: m.Run}, m.Kill()
 		}},
 		{"etcd-leader-pause", DomainEtcd, "SIGSTOP of the leading etcd member, 1 to 40 s", func(ctx context.Context, s *Stage, d *Draw) (*Blow, error) {
-			leads, _, err := s.members(ctx)
+			leads, _, err := s.Leading(ctx)
 			if err != nil {
 				return nil, err
 			}
 			return pauseMember(leads, d)
 		}},
 		{"etcd-member-pause", DomainEtcd, "SIGSTOP of another etcd member, 1 to 40 s", func(ctx context.Context, s *Stage, d *Draw) (*Blow, error) {
-			_, others, err := s.members(ctx)
+			_, others, err := s.Leading(ctx)
 			if err != nil {
 				return nil, err
 			}
 			return pauseMember(others[d.IntN(len(others))], d)
 		}},
 		{"etcd-leader-cut", DomainEtcd, "the leading etcd member's cable pulled, 3 to 35 s", func(ctx context.Context, s *Stage, d *Draw) (*Blow, error) {
-			leads, _, err := s.members(ctx)
+			leads, _, err := s.Leading(ctx)
 			if err != nil {
 				return nil, err
 			}
 			return &Blow{Target: leads.Name, Lasts: d.between(shortestCut, longestCut), heal: leads.Join}, leads.Cut(ctx)
 		}},
 		{"etcd-one-way", DomainEtcd, "what the leading etcd member sends to the others is lost, 3 to 35 s", func(ctx context.Context, s *Stage, d *Draw) (*Blow, error) {
-			leads, others, err := s.members(ctx)
+			leads, others, err := s.Leading(ctx)
 			if err != nil {
 				return nil, err
 			}
@@ -63,7 +63,7 @@ func etcdFaults() []Fault {
 			return &Blow{Target: leads.Name, Lasts: d.between(shortestCut, longestCut), heal: heal}, s.Lose(ctx, drops...)
 		}},
 		{"quorum-loss", DomainAll, "two of three etcd members killed, back 60 s later", func(ctx context.Context, s *Stage, d *Draw) (*Blow, error) {
-			leads, others, err := s.members(ctx)
+			leads, others, err := s.Leading(ctx)
 			if err != nil {
 				return nil, err
 			}
@@ -84,8 +84,8 @@ func pauseMember(m *cluster.Member, d *Draw) (*Blow, error) {
 	return &Blow{Target: m.Name, Lasts: d.between(time.Second, longestPause), heal: heal}, m.Signal(syscall.SIGSTOP)
 }
 
-// members returns the etcd member that leads, and the others.
-func (s *Stage) members(ctx context.Context) (leads *cluster.Member, others []*cluster.Member, err error) {
+// Leading returns the etcd member that leads, and the others.
+func (s *Stage) Leading(ctx context.Context) (leads *cluster.Member, others []*cluster.Member, err error) {
 	err = s.until(ctx, "an etcd member leads", func() (err error) { leads, err = s.LeadingMember(ctx); return err })
 	if err != nil {
 		return nil, nil, err

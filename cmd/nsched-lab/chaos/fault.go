@@ -61,6 +61,9 @@ const felt = 18 * time.Second
 // NewDraw returns one of a seed.
 func NewDraw(seed uint64) *Draw { return &Draw{Rand: rand.New(rand.NewPCG(seed, 0))} }
 
+// Soon has every fault from now on be over soon, but not before it is felt.
+func (d *Draw) Soon() { d.shortest = true }
+
 // between draws a time.
 func (d *Draw) between(least, most time.Duration) time.Duration {
 	if d.shortest {
@@ -74,7 +77,7 @@ func (d *Draw) node(s *Stage) *cluster.Node {
 	for range 100 {
 		n := s.Nodes[d.IntN(len(s.Nodes))]
 		if d.IntN(3) > 0 {
-			if host := s.home(singletons[d.IntN(len(singletons))]); host != nil {
+			if host := s.Home(singletons[d.IntN(len(singletons))]); host != nil {
 				n = host
 			}
 		}
@@ -97,9 +100,9 @@ func (d *Draw) nodes(s *Stage, count int) []*cluster.Node {
 	return list
 }
 
-// home returns where an app's unit runs, nil where none does.
-func (s *Stage) home(app string) *cluster.Node {
-	for _, l := range s.livesOf(app) {
+// Home returns where an app's unit runs, nil where none does.
+func (s *Stage) Home(app string) *cluster.Node {
+	for _, l := range s.Lives(app) {
 		if l.End.IsZero() {
 			for _, n := range s.Nodes {
 				if n.Name() == l.Host {

@@ -29,6 +29,8 @@ type Hit struct {
 	Lost      string   `json:"lost,omitempty"`
 	Unordered []string `json:"unorderedStops,omitempty"` // ends of kept units that nobody ordered
 	Overlaps  []string `json:"overlaps,omitempty"`
+	// Overlapped is how long singletons ran twice, all together.
+	Overlapped time.Duration `json:"overlappedNs"`
 	// Evicted are the stops that the scheduler ordered of apps that run on whatever happens, Unnamed the DNS
 	// records removed of apps that nobody changed.
 	Evicted []string `json:"evicted,omitempty"`
@@ -38,6 +40,9 @@ type Hit struct {
 	Crowd    Fared  `json:"crowd"`
 	Load     string `json:"load"`
 }
+
+// Losses counts what was not as wanted when it was given up.
+func (h Hit) Losses() int { return strings.Count(h.Lost, errUnmet.Error()) }
 
 // Wrong says what promise was broken, nothing where none was.
 func (h Hit) Wrong() error {
@@ -98,7 +103,7 @@ func (s *Stage) Strike(ctx context.Context, d *Draw, faults ...Fault) (Hit, erro
 	err := s.outcome(ctx, &h)
 	for _, o := range s.Overlaps(singletons...) {
 		if o.Second.Start.After(h.Struck) { // others belong to an earlier hit
-			h.Overlaps = append(h.Overlaps, o.String())
+			h.Overlaps, h.Overlapped = append(h.Overlaps, o.String()), h.Overlapped+o.Lasted
 		}
 	}
 	h.Restless = calm && len(h.Evicted)+len(h.Unnamed) > 0
@@ -109,11 +114,11 @@ func (s *Stage) Strike(ctx context.Context, d *Draw, faults ...Fault) (Hit, erro
 
 // outcome waits and looks.
 func (s *Stage) outcome(ctx context.Context, h *Hit) error {
-	took, missing := s.converge(ctx, ConvergeWithin)
+	took, missing := s.Converge(ctx, ConvergeWithin)
 	h.Took = took
 	if missing != nil {
 		h.Missing = missing.Error()
-		more, lost := s.converge(ctx, giveUpAfter)
+		more, lost := s.Converge(ctx, giveUpAfter)
 		h.Took += more
 		if lost != nil {
 			h.Lost = lost.Error()

@@ -44,7 +44,7 @@ func (j *judge) wanted() []wantedApp {
 	each(j.s.History, registry.KindApp, func(k registry.Key, _ registry.KeyValue, i units.Intent) {
 		w := wantedApp{k.App, i.Count, i.Generation, slices.Contains(growing, string(k.App.Name))}
 		if k.App == appID("everywhere") {
-			w.count = len(j.s.Nodes)
+			w.count = len(j.s.lit())
 		}
 		if i.Stopped {
 			w.count = 0
@@ -147,9 +147,9 @@ func (s *Stage) ask(ctx context.Context, url string) error {
 	return nil
 }
 
-// converge waits until all is as wanted and returns how long that took. It gives up after a while, with
+// Converge waits until all is as wanted and returns how long that took. It gives up after a while, with
 // the last that was not.
-func (s *Stage) converge(ctx context.Context, patience time.Duration) (time.Duration, error) {
+func (s *Stage) Converge(ctx context.Context, patience time.Duration) (time.Duration, error) {
 	begun := time.Now()
 	j := newJudge(s)
 	ctx, cancel := context.WithTimeout(ctx, patience)

@@ -126,7 +126,7 @@ func registerHistory(writes []cluster.Write) []porcupine.Operation {
 func (s *Stage) CheckTokens(apps ...string) error {
 	var errs []error
 	for _, name := range apps {
-		errs = append(errs, check("the lives of "+name, lockModel, lockHistory(s.livesOf(name))))
+		errs = append(errs, check("the lives of "+name, lockModel, lockHistory(s.Lives(name))))
 	}
 	writes := s.Witness.Register.Writes()
 	refused := slices.DeleteFunc(slices.Clone(writes), func(w cluster.Write) bool { return w.Accepted })

@@ -59,7 +59,7 @@ func (o *Operator) lane(ctx context.Context, name string, first time.Duration) {
 		}
 		// In the middle of a round a new package takes the place of the first.
 		path := o.s.Variants[1+(i/5*2+i%5/3)%(len(o.s.Variants)-1)]
-		document := o.s.worker(name, path).with("count", 1)
+		document := o.s.Worker(name, path).With("count", 1)
 		switch i % 5 {
 		case 0, 3:
 			file, err := o.s.write(ctx, document)
@@ -80,7 +80,7 @@ func (o *Operator) lane(ctx context.Context, name string, first time.Duration) {
 
 func (o *Operator) turn(ctx context.Context, args ...string) {
 	t := Turn{Args: args, Begun: time.Now()}
-	err := o.s.types(ctx, append([]string{args[0], fmt.Sprintf("--timeout=%s", turnWithin)}, args[1:]...)...)
+	err := o.s.Types(ctx, append([]string{args[0], fmt.Sprintf("--timeout=%s", turnWithin)}, args[1:]...)...)
 	t.Ended = time.Now()
 	if exit := (*host.ExitError)(nil); errors.As(err, &exit) {
 		t.Code, t.Err = exit.Code, exit.Stderr

@@ -12,10 +12,12 @@ import (
 const (
 	// workerProgram is where the worker is built, below bin.
 	workerProgram = "lab/worker"
-	// variantCount is how many packages of it there are: each has to be fetched on its own.
+	// variantCount is how many packages of it there are for the operator.
 	variantCount = 12
-	// padBytes is how much each of them carries, so that a slow cache is felt.
+	// padBytes is how much each of them carries, so that a slow cache is felt, and padMany where there are
+	// many.
 	padBytes = 192 << 10
+	padMany  = 1 << 10
 	// slowBytesPerSecond is how fast a slow cache is.
 	slowBytesPerSecond = 64 << 10
 )
@@ -49,12 +51,16 @@ func (s *Stage) pack(ctx context.Context) error {
 			return err
 		}
 	}
-	for name, text := range map[string][]byte{"default.nix": []byte(recipe), "programs/pad": pad()} {
+	bytes := padBytes
+	if s.o.Variants > variantCount {
+		bytes = padMany
+	}
+	for name, text := range map[string][]byte{"default.nix": []byte(recipe), "programs/pad": pad(bytes)} {
 		if err := s.Dev.WriteFile(ctx, filepath.Join(source, name), text, 0o644); err != nil {
 			return err
 		}
 	}
-	out, err := s.Dev.Build(ctx, source, "--arg", "count", fmt.Sprint(variantCount))
+	out, err := s.Dev.Build(ctx, source, "--arg", "count", fmt.Sprint(s.o.Variants))
 	if err != nil {
 		return err
 	}
@@ -63,9 +69,9 @@ func (s *Stage) pack(ctx context.Context) error {
 }
 
 // pad is what does not compress and is the same each time.
-func pad() []byte {
+func pad(bytes int) []byte {
 	var out []byte
-	for i := uint64(0); len(out) < padBytes; i++ {
+	for i := uint64(0); len(out) < bytes; i++ {
 		block := sha256.Sum256(binary.BigEndian.AppendUint64(nil, i))
 		out = append(out, block[:]...)
 	}

@@ -49,7 +49,7 @@ func (s *Stage) Report(r Report, final error) Report {
 		}
 	}
 	for _, name := range singletons {
-		r.Lives += len(s.livesOf(name))
+		r.Lives += len(s.Lives(name))
 	}
 	r.Writes = len(s.Witness.Register.Writes())
 	_, r.Rounds = s.Census.Seen()

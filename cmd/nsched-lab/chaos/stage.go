@@ -34,6 +34,9 @@ type Options struct {
 	Programs cluster.Programs
 	// Nodes is how many; 0 is NodeCount.
 	Nodes int
+	// Variants is how many packages of the worker there are, each of which has to be fetched on its own;
+	// 0 are enough for the operator.
+	Variants int
 	// Bare leaves out the steady apps, the crowd and the operator: for who brings an app of its own.
 	Bare bool
 	// Logger tells what is done to the cluster and how it fares.
@@ -75,6 +78,9 @@ const patience = 3 * time.Minute
 func Open(ctx context.Context, o Options) (_ *Stage, err error) {
 	if o.Nodes == 0 {
 		o.Nodes = NodeCount
+	}
+	if o.Variants == 0 {
+		o.Variants = variantCount
 	}
 	if err := o.Programs.Compile(ctx, map[string]string{"./cmd/nsched-lab/chaos/worker": workerProgram}); err != nil {
 		return nil, err
@@ -227,7 +233,7 @@ func (s *Stage) sound(ctx context.Context) error {
 		return errNobody
 	}
 	group, asking := errgroup.WithContext(ctx)
-	for _, n := range s.Nodes {
+	for _, n := range s.lit() {
 		group.Go(func() error {
 			asking, cancel := context.WithTimeout(asking, 2*time.Second)
 			defer cancel()
@@ -257,8 +263,8 @@ func (s *Stage) until(ctx context.Context, what string, check func() error) erro
 	}
 }
 
-// leader returns the scheduler that leads, and the other one.
-func (s *Stage) leader(ctx context.Context) (leads, waits *cluster.LocalScheduler, err error) {
+// Leader returns the scheduler that leads, and the other one.
+func (s *Stage) Leader(ctx context.Context) (leads, waits *cluster.LocalScheduler, err error) {
 	err = s.until(ctx, "a scheduler leads", func() error {
 		name, _ := s.History.Leader()
 		for _, h := range s.Schedulers {
@@ -316,6 +322,11 @@ func (s *Stage) PowerOn(ctx context.Context, nodes ...*cluster.Node) error {
 		})
 	}
 	return group.Wait()
+}
+
+// lit are the nodes that have power.
+func (s *Stage) lit() []*cluster.Node {
+	return slices.DeleteFunc(slices.Clone(s.Nodes), func(n *cluster.Node) bool { return s.dark(n.Name(), time.Now()) })
 }
 
 // dark says whether a host was without power, or about to be, at a time.

@@ -13,7 +13,7 @@ const togetherFor = 20 * time.Second
 func togetherFaults() []Fault {
 	return []Fault{
 		{"leader-and-node", DomainAll, "the leading scheduler killed and a node's power cut at once, back 20 s later", func(ctx context.Context, s *Stage, d *Draw) (*Blow, error) {
-			leads, _, err := s.leader(ctx)
+			leads, _, err := s.Leader(ctx)
 			if err != nil {
 				return nil, err
 			}
@@ -24,11 +24,11 @@ func togetherFaults() []Fault {
 			return blow, errors.Join(killed, err)
 		}},
 		{"leaders-and-node", DomainAll, "the leading scheduler and the leading etcd member killed and a node's power cut at once, back 20 s later", func(ctx context.Context, s *Stage, d *Draw) (*Blow, error) {
-			leads, _, err := s.leader(ctx)
+			leads, _, err := s.Leader(ctx)
 			if err != nil {
 				return nil, err
 			}
-			member, _, err := s.members(ctx)
+			member, _, err := s.Leading(ctx)
 			if err != nil {
 				return nil, err
 			}

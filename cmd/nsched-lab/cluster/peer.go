@@ -15,6 +15,7 @@ import (
 // connection, is nobody.
 type peer struct {
 	host string
+	pid  int
 	fd   *os.File // names the process, whatever number it has
 }
 
@@ -39,7 +40,7 @@ func peerOf(conn net.Conn) *peer {
 		return p // it has ended already, and so has the connection
 	}
 	p.fd = os.NewFile(uintptr(fd), "peer")
-	p.host = hostOf(int(cred.Pid))
+	p.pid, p.host = int(cred.Pid), hostOf(int(cred.Pid))
 	return p
 }
 

@@ -41,6 +41,8 @@ type Life struct {
 	// over the network, the other from the process's cgroup over a socket of the file system.
 	From netip.Addr
 	Host string
+	// Process is its number here, outside of the hosts; 0 where nobody knows it.
+	Process int
 	// Token is the fence token that it was started with; 0 is none.
 	Token      int64
 	Start, End time.Time
@@ -81,7 +83,7 @@ func (w *Witness) listen(conn net.Conn, p *peer) {
 		return
 	}
 	from, _ := netip.ParseAddrPort(conn.RemoteAddr().String())
-	life.From, life.Host = from.Addr().Unmap(), p.host
+	life.From, life.Host, life.Process = from.Addr().Unmap(), p.host, p.pid
 	w.mu.Lock()
 	at := len(w.lives)
 	w.lives = append(w.lives, life)

@@ -36,11 +36,25 @@ const (
 	GroupIdle   = "idle"
 	GroupLoss   = "loss"
 	GroupOutage = "outage"
+
+	GroupFence    = "fence"
+	GroupStorm    = "storm"
+	GroupOverlap  = "overlap"
+	GroupTogether = "together"
+	GroupReload   = "reload"
+	GroupCollect  = "collect"
+	GroupRevoked  = "revoked"
+	GroupHalf     = "half"
+	GroupPair     = "pair"
+	GroupTrio     = "trio"
 )
 
 // Groups lists them.
 func Groups() []string {
-	return []string{GroupSubmit, GroupLeader, GroupDaemon, GroupIdle, GroupLoss, GroupOutage}
+	return []string{
+		GroupSubmit, GroupLeader, GroupDaemon, GroupIdle, GroupLoss, GroupOutage,
+		GroupFence, GroupStorm, GroupOverlap, GroupTogether, GroupReload, GroupCollect, GroupRevoked, GroupHalf, GroupPair, GroupTrio,
+	}
 }
 
 // The figures, by the names of their files.
@@ -65,6 +79,22 @@ const (
 	IdleGuardMemory = "idle-guard-memory"
 	IdleNodeCPU     = "idle-daemon-cpu"
 	IdleNodeMemory  = "idle-daemon-memory"
+
+	GuardStopped      = "guard-stopped"
+	GuardStorm        = "guard-stopped-storm"
+	SingletonOverlap  = "singleton-overlap"
+	FaultConverged    = "fault-converged"
+	FaultLost         = "fault-lost"
+	TogetherConverged = "leader-and-node-lost"
+	TogetherEtcd      = "leaders-and-node-lost"
+	ReloadChanged     = "reload-changed"
+	ReloadLost        = "reload-lost"
+	CollectMissing    = "collect-missing"
+	RevokedEvicted    = "revoked-evicted"
+	RevokedUnnamed    = "revoked-unnamed"
+	HalfEvicted       = "half-evicted"
+	OneOfTwo          = "one-of-two-lost"
+	OneOfThree        = "one-of-three-lost"
 )
 
 const (
@@ -75,6 +105,11 @@ const (
 
 // All returns every figure, in the order of the table.
 func All() []Figure {
+	return append(times(), hurtFigures()...)
+}
+
+// times are the figures of clusters that nobody hurts on purpose but in the one way that is measured.
+func times() []Figure {
 	return []Figure{
 		{
 			Name: SubmitPresent, Group: GroupSubmit, Title: "submit, closure on the node", Unit: Milliseconds,

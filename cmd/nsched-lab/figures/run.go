@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"github.com/nsched/nsched/cmd/nsched-lab/chaos"
 	"github.com/nsched/nsched/cmd/nsched-lab/cluster"
 )
 
@@ -42,6 +44,24 @@ var measurements = map[string]struct {
 	GroupOutage: {3, (*stage).outages},
 }
 
+// hurts are the groups whose cluster is one to be hurt, with three etcd members and all that watches from
+// outside.
+var hurts = map[string]struct {
+	options chaos.Options
+	measure func(context.Context, *chaos.Stage, *recorder) error
+}{
+	GroupFence:    {chaos.Options{Nodes: 4, Bare: true}, fences},
+	GroupStorm:    {chaos.Options{Nodes: 2, Bare: true}, storms},
+	GroupOverlap:  {chaos.Options{}, overlapping},
+	GroupTogether: {chaos.Options{Nodes: 4, Bare: true}, together},
+	GroupReload:   {chaos.Options{Nodes: 2, Bare: true}, reloads},
+	GroupCollect:  {chaos.Options{Nodes: 3, Bare: true, Variants: collectMost}, collects},
+	GroupRevoked:  {chaos.Options{Nodes: 4, Bare: true}, revokes},
+	GroupHalf:     {chaos.Options{Nodes: 4, Bare: true}, halves},
+	GroupPair:     {chaos.Options{Nodes: 2, Bare: true}, pairs},
+	GroupTrio:     {chaos.Options{Nodes: 3, Bare: true}, trios},
+}
+
 // Measure takes samples. What was taken before it fails, or is interrupted, is kept: the files are written
 // after each sample.
 func Measure(ctx context.Context, o Options) error {
@@ -64,6 +84,9 @@ func measure(ctx context.Context, o Options, group, version string) (err error) 
 	if err != nil {
 		return err
 	}
+	if h, ok := hurts[group]; ok {
+		return hurt(ctx, o, rec, h.options, h.measure)
+	}
 	m := measurements[group]
 	s, err := openStage(ctx, o, m.nodes)
 	if err != nil {
@@ -78,6 +101,35 @@ func measure(ctx context.Context, o Options, group, version string) (err error) 
 		err = errors.Join(err, s.close())
 	}()
 	return m.measure(s, ctx, rec)
+}
+
+// hurt measures on a cluster that is hurt.
+func hurt(ctx context.Context, o Options, rec *recorder, options chaos.Options, measure func(context.Context, *chaos.Stage, *recorder) error) (err error) {
+	options.Programs, options.Logger = o.Programs, o.Logger
+	s, err := chaos.Open(ctx, options)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil && ctx.Err() == nil {
+			o.Logger.Error().Str("logs", dumpOf(ctx, s.Cluster)).Msg("measuring failed")
+		}
+		err = errors.Join(err, s.Close())
+	}()
+	return measure(ctx, s, rec)
+}
+
+// dumpOf leaves what the parts said in a file of its own and returns its name.
+func dumpOf(ctx context.Context, c *cluster.Cluster) string {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+	defer cancel()
+	f, err := os.CreateTemp("", "nsched-figures-*.log")
+	if err != nil {
+		return err.Error()
+	}
+	defer f.Close()
+	c.Dump(ctx, f)
+	return f.Name()
 }
 
 // recorder writes the samples of one run of a group.
