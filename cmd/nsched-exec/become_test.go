@@ -3,11 +3,13 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -145,4 +147,48 @@ func TestEveryDoubtAboutATenureIsANo(t *testing.T) {
 		o := runShim(t, encode(t, record{V: 1, Argv: []string{self(t)}, Tenure: 7, Guard: socket}))
 		wantFailure(t, o, exitTenure, "no such file or directory")
 	})
+}
+
+// A guard that is stopped keeps its socket, and clients wait in its queue.
+func TestAGuardThatSaysNothingIsANo(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "guard.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	o := runShim(t, encode(t, record{V: 1, Argv: []string{self(t)}, Env: []string{mirrorVariable + "=1"}, Tenure: 7, Guard: socket}))
+	wantFailure(t, o, exitTenure, "timeout")
+}
+
+// The shim may be stopped between the guard's answer and the use of it.
+func TestAWordThatRanOutIsNotUsed(t *testing.T) {
+	err := execute(record{Argv: []string{"/bin/false"}, Tenure: 7}, nil, time.Now())
+	var f failure
+	if !errors.As(err, &f) || f.code != exitTenure || !strings.Contains(err.Error(), "ran out") {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+// How long a word holds is counted from before the question.
+func TestASlowAnswerIsNoLongerOne(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "guard.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	const slow, fresh = 300 * time.Millisecond, 200 * time.Millisecond
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		_, _ = bufio.NewReader(c).ReadString('\n')
+		time.Sleep(slow)
+		fmt.Fprintf(c, `{"ok":true,"tenure":7,"freshForMs":%d}`+"\n", fresh.Milliseconds())
+	}()
+	o := runShim(t, encode(t, record{V: 1, Argv: []string{self(t)}, Env: []string{mirrorVariable + "=1"}, Tenure: 7, Guard: socket}))
+	wantFailure(t, o, exitTenure, "ran out")
 }
