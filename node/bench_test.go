@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"github.com/nsched/nsched/node/guard"
 	"github.com/nsched/nsched/node/systemd"
 	"github.com/nsched/nsched/units"
-	"github.com/nsched/nsched/units/loop"
 	"github.com/nsched/nsched/units/loop/looptest"
 	"github.com/nsched/nsched/units/registry"
 )
@@ -21,8 +19,6 @@ const (
 	testRoot = "/nsched/"
 	testPath = "/nix/store/00000000000000000000000000000000-app"
 )
-
-var errAway = errors.New("away")
 
 // machine is a daemon with everything around it in memory: etcd, systemd, guard, store and disk. What is
 // on the disk outlives the daemon and the machine's boots.
@@ -330,5 +326,3 @@ func (s sticky) Empty(ctx context.Context, id units.UnitID) (bool, error) {
 	}
 	return s.Bounds.Empty(ctx, id)
 }
-
-var _ loop.Executor = (*looptest.Executor)(nil)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nsched/nsched/node/systemd"
 	"github.com/nsched/nsched/units"
 )
 
@@ -204,4 +205,24 @@ func TestWhatIsNewIsNotStartedWhileTheRegistryIsNotBelieved(t *testing.T) {
 	if m.d.Overview().Held == "" {
 		t.Error("the node does not say that it holds")
 	}
+}
+
+// An app with onPartition: stop is bound like a singleton, and restarted in place like any other.
+func TestAnAppThatStopsOnAPartitionIsBoundToo(t *testing.T) {
+	m := newMachine(t)
+	m.lease()
+	id := m.assign("stops", `{"name":"APP","path":"`+testPath+`","command":["bin/app"],"disconnect":{"onPartition":"stop"},"resources":{"cpu":"100m","memory":"64Mi"}}`, units.DesiredRun)
+	m.wantStatus(id, units.StateRunning, "")
+	if r := m.started[id]; r.Tenure != m.place.Tenure {
+		t.Errorf("the shim asks about tenure %d", r.Tenure)
+	}
+	before := m.status(id).Invocation
+	m.systemd.Die(id, systemd.Program{ExitCode: 1})
+	m.wantStatus(id, units.StateRunning, "")
+	if after := m.status(id); after.Invocation == before || after.Restarts != 1 {
+		t.Errorf("it was not restarted in place: %+v", after)
+	}
+	m.systemd.SetUnit("g.service", false)
+	m.wantStatus(id, units.StateFailed, units.ReasonFenced)
+	m.wantRuns(id, false)
 }
