@@ -23,6 +23,8 @@ type Report struct {
 	// Turns are the operator's commands, Refused those that did not end with 0.
 	Turns   int `json:"turns"`
 	Refused int `json:"refusedTurns"`
+	// Refusals are those commands and what they said.
+	Refusals []string `json:"refusals,omitempty"`
 	// Lives and Writes are how much of singletons was checked, Rounds how often the watchman looked.
 	Lives  int `json:"singletonLives"`
 	Writes int `json:"singletonWrites"`
@@ -42,10 +44,14 @@ func (s *Stage) Report(r Report, final error) Report {
 	if final != nil {
 		r.Wrong = append(r.Wrong, final.Error())
 	}
+	r.Turns, r.Refused, r.Refusals = 0, 0, nil
 	for _, t := range s.Operator.Turns() {
 		r.Turns++
 		if t.Code != 0 {
 			r.Refused++
+			said := strings.Split(strings.TrimSpace(t.Err), "\n")
+			r.Refusals = append(r.Refusals, fmt.Sprintf("%s, %v, code %d: %s: %s", clockText(t.Begun), t.Ended.Sub(t.Begun).Round(time.Second),
+				t.Code, strings.Join(t.Args, " "), said[len(said)-1]))
 		}
 	}
 	for _, name := range singletons {
@@ -72,6 +78,9 @@ func (r Report) Markdown(w io.Writer) error {
 	fmt.Fprintf(&b, "%d hits of %d faults. The operator gave %d commands, %.1f a minute, of which %d did not succeed. ",
 		len(r.Hits), r.struck(), r.Turns, float64(r.Turns)/max(r.Ended.Sub(r.Begun).Minutes(), 1.0/60), r.Refused)
 	fmt.Fprintf(&b, "The crowd asked %d times, %d failed (%s).\n", r.Crowd.Asked, r.Crowd.Failed, whyText(r.Crowd.Why))
+	if len(r.Hits) > 0 {
+		fmt.Fprintf(&b, "Load average (1, 5, 15 minutes) after the first hit %s, after the last %s.\n", r.Hits[0].Load, r.Hits[len(r.Hits)-1].Load)
+	}
 	fmt.Fprintf(&b, "Singletons lived %d lives and wrote %d times with their fence tokens; control groups were looked at %d times.\n\n",
 		r.Lives, r.Writes, r.Rounds)
 	b.WriteString("| fault | n | converged, median | worst | late | lost | stops nobody ordered | singleton twice | evicted | names removed | failed requests |\n")
@@ -84,7 +93,15 @@ func (r Report) Markdown(w io.Writer) error {
 		fmt.Fprintf(&b, "| %s | %d | %.1f s | %.1f s | %d | %d | %d | %d | %d | %d | %d |\n", f.What, c.n,
 			c.median().Seconds(), slices.Max(c.took).Seconds(), c.late, c.lost, c.unordered, c.overlaps, c.evicted, c.unnamed, c.failed)
 	}
-	b.WriteString("\nA hit with several faults beside each other counts for each of them. Times are from the end of the last fault.\n\n")
+	b.WriteString("\nA hit with several faults beside each other counts for each of them. Times are from the end of the last fault and hold\n" +
+		"the wait for the leader's next sign of life, which it gives every 5 s.\n\n")
+	if len(r.Refusals) > 0 {
+		b.WriteString("Commands of the operator that did not succeed (7 says that it took longer than a person waits):\n\n")
+		for _, text := range r.Refusals {
+			b.WriteString("- " + text + "\n")
+		}
+		b.WriteString("\n")
+	}
 	if len(r.Wrong) == 0 {
 		b.WriteString("No promise was broken.\n")
 	}
