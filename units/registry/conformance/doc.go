@@ -5,7 +5,8 @@
 //   - Random operations, the same on both back ends by one seed, every answer compared at once and every
 //     watch's history at short intervals. A difference prints the seed and the shortest sequence that
 //     was found to show it. -seed and -steps choose another run.
-//   - What only a real etcd can do: be away, hang, die and come back, expire logins.
+//   - What only a real etcd can do: be away, hang, die and come back, expire logins, be full, have members
+//     that hang, are lost and are replaced.
 //
-// Not covered: a cluster of several members.
+// Not covered: members that disagree.
 package conformance

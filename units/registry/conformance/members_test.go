@@ -215,3 +215,50 @@ func TestMembersAreLostAndReplaced(t *testing.T) {
 	}
 	goesOn("k/end")
 }
+
+// TestAMemberThatHangsHoldsUpNoRenewal has each member in turn take connections and answer nothing, as one
+// does that is stopped or whose machine vanished. A guard gives up a renewal after 2 s and all that is
+// bound to its tenure 6 s after the latest that succeeded, and gRPC finds a dead peer after 15 s: a
+// renewal that waited for the one member its stream leads to would stop every singleton on a third of all
+// nodes.
+func TestAMemberThatHangsHoldsUpNoRenewal(t *testing.T) {
+	t.Parallel()
+	c := newTrio(t)
+	var proxies []*proxy
+	var urls []string
+	for _, m := range c.members {
+		p := newProxy(t, strings.TrimPrefix(clientURL(m), "http://"))
+		proxies, urls = append(proxies, p), append(urls, p.url())
+	}
+	e := connect(t, registry.EtcdOptions{Endpoints: urls})
+	until(t, "write", func() error { return commit(t.Context(), e, "a") })
+	lease, err := e.Grant(t.Context(), 10*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range proxies {
+		until(t, "renew before", func() error { // every member is connected
+			for range 6 {
+				if _, err := e.Range(t.Context(), registry.Range{Key: "a"}); err != nil {
+					return err
+				}
+			}
+			_, err := e.KeepAlive(t.Context(), lease.ID)
+			return err
+		})
+		p.hold(toEtcd, true)
+		p.hold(fromEtcd, true)
+		for range 6 {
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			if got, err := e.KeepAlive(ctx, lease.ID); err != nil || got.Granted != 10*time.Second {
+				t.Errorf("member %d hangs: %+v, %v", i, got, err)
+			}
+			cancel()
+		}
+		p.hold(toEtcd, false)
+		p.hold(fromEtcd, false)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+}
