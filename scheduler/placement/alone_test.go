@@ -139,8 +139,8 @@ func checkHoldings(t judge, s placement.Snapshot, o placement.Outcome) {
 		if a.Kind == placement.KindEvict && !slices.ContainsFunc(a.While, func(h placement.Holding) bool { return h.Node == a.Node }) {
 			t.Errorf("evicts %s and does not compare that %s is away", a.Unit, a.Node)
 		}
-		if a.Kind != placement.KindPlace {
-			continue
+		if a.Kind != placement.KindPlace || a.Reason.Code != placement.ReasonNewUnit {
+			continue // an update does not care for what is away
 		}
 		for _, u := range s.Units {
 			lost := nodes[u.Node].Standing == placement.LostNode && u.Problem.IsZero() && u.CreateRev != 0 && u.Assignment.Desired == units.DesiredRun && holds(u)
