@@ -24,6 +24,8 @@ type writer struct {
 	want      int
 	doubted   int
 	term      int64
+	idle      bool // nothing is planned
+	resigned  bool
 	finished  context.CancelFunc
 }
 
@@ -70,7 +72,7 @@ func (w *writer) Step(ctx context.Context, now units.Instant) (units.Instant, er
 
 // plan writes what is missing, once what was sent before is known.
 func (w *writer) plan() {
-	if queued, flying := w.committer.Busy(); queued+flying > 0 || !w.committer.Ready(w.view.Revision()) {
+	if queued, flying := w.committer.Busy(); w.idle || queued+flying > 0 || !w.committer.Ready(w.view.Revision()) {
 		return
 	}
 	held := w.store.Snapshot()
