@@ -24,8 +24,12 @@ var noRoom = []string{
 	units.ReasonNoNode, units.ReasonInsufficientCPU, units.ReasonInsufficientMemory, units.ReasonInsufficientDisk,
 	units.ReasonPortTaken, units.ReasonNoPortFree, units.ReasonConstraintUnmet, units.ReasonDistinct, units.ReasonWrongArch,
 	units.ReasonWrongPool, units.ReasonNodeLost, units.ReasonNodeCordoned, units.ReasonNodeDraining, units.ReasonNodeAgentLost,
-	units.ReasonNodeOld, units.ReasonQuota, units.ReasonEvictionsFrozen, units.ReasonNameClaimed,
+	units.ReasonNodeOld, units.ReasonQuota, units.ReasonEvictionsFrozen, units.ReasonNameClaimed, units.ReasonKeyCopied,
 }
+
+// notYetSafe are the reasons of placement for a slot that gets no unit while an earlier one may still run.
+// Nobody can say when that ends: perhaps a person has to.
+var notYetSafe = []string{units.ReasonSingletonWaiting, units.ReasonLostWaiting}
 
 // awaiting is the wait for one generation of an app.
 type awaiting struct {
@@ -168,17 +172,26 @@ func (a *awaiting) unplaced(f *appFacts, leader bool) []string {
 	reasons := map[string][]string{}
 	for _, name := range f.inOrder() {
 		slot := f.slots[name]
-		if slot.revision > a.want.Revision && slices.Contains(noRoom, slot.Reason.Code) && !f.ready(slot, a.want.Generation) {
-			text := slot.Reason.String()
-			reasons[text] = append(reasons[text], string(name))
+		if slot.revision <= a.want.Revision || f.ready(slot, a.want.Generation) {
+			continue
 		}
+		text := slot.Reason.String()
+		switch code := slot.Reason.Code; {
+		case slices.Contains(noRoom, code):
+			text = "no room for %s: " + text
+		case slices.Contains(notYetSafe, code):
+			text = "it is not safe yet to start %s: " + text
+		default:
+			continue
+		}
+		reasons[text] = append(reasons[text], string(name))
 	}
 	var list []string
 	for _, text := range sortedKeys(reasons) {
-		list = append(list, fmt.Sprintf("%s: no room for %s: %s", id, slotNames(reasons[text]), text))
+		list = append(list, fmt.Sprintf("%s: %s", id, strings.Replace(text, "%s", slotNames(reasons[text]), 1)))
 	}
 	if len(list) > 0 {
-		return append(list, fmt.Sprintf("%s is stored and will run as soon as there is room; nsched explain %s says more", id, id))
+		return append(list, fmt.Sprintf("%s is stored and will run as soon as it can; nsched explain %s says more", id, id))
 	}
 	switch {
 	case len(f.slots) > 0 || f.intent.Count == 0:
