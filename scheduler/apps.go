@@ -27,9 +27,16 @@ type appFacts struct {
 
 // generation is a stored document, read once.
 type generation struct {
+	rev     int64
 	app     units.App
 	spec    *placement.Spec
 	problem units.Reason
+	refused units.Reason // why nothing of it may be placed though it can be read
+}
+
+// empty reports whether nothing is left of the app.
+func (a *appFacts) empty() bool {
+	return !a.exists && len(a.generations)+len(a.rollouts)+len(a.slots)+len(a.summaries)+len(a.units) == 0
 }
 
 func (w *world) app(id units.AppID) *appFacts {
@@ -84,9 +91,10 @@ func takeInto[K comparable, T any](into map[K]held[T], at K, c registry.Change) 
 // read takes in a stored document. Generations are immutable: one that was read stays as it was read.
 func (a *appFacts) read(key registry.Key, c registry.Change) error {
 	if g := a.generations[key.Generation]; g != nil && g.spec != nil {
+		g.rev = c.ModRevision
 		return nil
 	}
-	g := &generation{}
+	g := &generation{rev: c.ModRevision}
 	a.generations[key.Generation] = g
 	s, _, err := registry.Decode[units.Submission](c.Key, c.Value)
 	if err != nil {
@@ -111,7 +119,7 @@ func (a *appFacts) placement(id units.AppID) placement.App {
 	p := placement.App{ID: id, Intent: a.intent.value, NoIntent: !a.exists, Problem: a.problem}
 	for _, number := range slices.Sorted(maps.Keys(a.generations)) {
 		g := a.generations[number]
-		p.Generations = append(p.Generations, placement.Generation{Number: number, Spec: g.spec, Problem: g.problem})
+		p.Generations = append(p.Generations, placement.Generation{Number: number, Spec: g.spec, Problem: g.problem, Refused: g.refused})
 	}
 	for _, chunk := range slices.Sorted(maps.Keys(a.slots)) {
 		if a.slots[chunk].bad && p.Problem.IsZero() {

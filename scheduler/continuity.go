@@ -18,6 +18,10 @@ func (s *Scheduler) trust(ctx context.Context, now units.Instant) (units.Instant
 	if s.view.Revision() != 0 {
 		s.continuity.Read(s.world.cluster.value, s.world.clock.value)
 	}
+	if s.continuity.Turned() {
+		s.view.Reload()
+		s.world.rereading = true
+	}
 	switch held := s.continuity.Held(); {
 	case before == "" && held != "":
 		s.events.Add(now, units.Event{Type: units.EventRegression, Reason: units.Reason{Message: held}, Epoch: s.continuity.Seen().Epoch})

@@ -1,9 +1,11 @@
 package scheduler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -59,6 +61,8 @@ func (s *Scheduler) judge(now units.Instant, nowMs int64) units.Instant {
 	}
 	names := slices.Sorted(maps.Keys(s.world.nodes))
 	s.world.copies(names)
+	const forever = int64(math.MaxInt64)
+	due := forever // when a port is not avoided any more
 	sightings := make([]placement.Sighting, 0, len(names))
 	for _, name := range names {
 		n := s.world.nodes[name]
@@ -70,6 +74,10 @@ func (s *Scheduler) judge(now units.Instant, nowMs int64) units.Instant {
 		}
 		if !n.alive && n.goneMs == 0 {
 			n.goneMs = nowMs
+		}
+		if next, changed := n.avoid(nowMs); next != 0 || changed {
+			s.world.dirtyNodes[name] = s.world.dirtyNodes[name] || changed
+			due = min(due, cmp.Or(next, due))
 		}
 		if n.exists {
 			sightings = append(sightings, n.sighting(name, s.round(now), now))
@@ -87,6 +95,9 @@ func (s *Scheduler) judge(now units.Instant, nowMs int64) units.Instant {
 	if s.losses.Again > 0 {
 		s.judgeAt = now.Boot + s.losses.Again
 	}
+	if due != forever {
+		s.soon(now.Boot + time.Duration(due-nowMs)*time.Millisecond)
+	}
 	for _, v := range s.losses.Verdicts {
 		n := s.world.nodes[v.Node]
 		if n.verdict != v {
@@ -102,6 +113,9 @@ func (s *Scheduler) judge(now units.Instant, nowMs int64) units.Instant {
 		s.state.PutNode(n.placement(name))
 		if !n.exists && !n.alive && n.fence.rev == 0 && n.operator.rev == 0 {
 			delete(s.world.nodes, name)
+			if s.world.unitsOn[name] == 0 {
+				s.state.RemoveNode(name)
+			}
 		}
 	}
 	s.replan = s.replan || len(s.world.dirtyNodes) > 0

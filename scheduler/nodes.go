@@ -26,6 +26,7 @@ type nodeFacts struct {
 	// goneMs is the cluster time at which this scheduler, leading, first found alive/<node> gone; 0 while it
 	// is there.
 	goneMs int64
+	busy   []busyPort
 	// told is the highest tenure that a status of the node speaks of: its last one was no earlier. It
 	// stands in where no tenure was ever seen.
 	told int64
@@ -117,6 +118,9 @@ func (n *nodeFacts) placement(name units.NodeName) placement.Node {
 	}
 	if !n.alive {
 		p.LostAtMs, p.Confirmed = n.lostAtMs(), n.operator.value.ConfirmLost != 0 && n.operator.value.ConfirmLost >= n.lastTenure()
+	}
+	for _, b := range n.busy {
+		p.Busy = append(p.Busy, b.BusyPort)
 	}
 	switch {
 	case !n.exists && n.alive:

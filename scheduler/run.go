@@ -44,8 +44,17 @@ func (p Process) Run(ctx context.Context) error {
 	o.Executor = pool
 	s, err := New(o)
 	if err != nil {
+		end()
+		pool.Wait()
+		if p.Listener != nil {
+			_ = p.Listener.Close() // nothing was served there
+		}
 		return err
 	}
+	defer func() {
+		s.Close()
+		pool.Wait()
+	}()
 	group.Go(func() error { return loop.Run(life, s, o.Mail, p.Clock) })
 	group.Go(func() error {
 		defer end()
@@ -76,8 +85,6 @@ func (p Process) Run(ctx context.Context) error {
 		}
 	}
 	err = group.Wait()
-	s.Close()
-	pool.Wait()
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}

@@ -49,6 +49,7 @@ func (s *Scheduler) summaries(now units.Instant) ([]registry.Group, units.Instan
 			a.summaryDue, a.summariesPaid = now.Boot+summaryApart, max(a.summariesPaid, now.Boot)+summaryEvery
 		}
 		groups = append(groups, changed...)
+		groups = append(groups, s.retire(id, a)...)
 	}
 	return groups, next
 }

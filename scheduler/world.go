@@ -21,16 +21,22 @@ type world struct {
 
 	revision  int64
 	regressed bool
+	rereading bool // everything is being read anew for that
 	cluster   held[units.Cluster]
 	clock     held[units.Clock]
 	// epochSince is the revision of the cluster that was first seen at the cluster time epochSeenMs.
 	epochSince, epochSeenMs int64
-	nodes                   map[units.NodeName]*nodeFacts
-	apps                    map[units.AppID]*appFacts
-	units                   map[unitKey]*placement.Unit
-	extras                  map[unitKey]registry.Extra // of assignments that hold something unknown
-	bad                     map[string]string
-	newlyBad                []string // since the last pass
+
+	nodes    map[units.NodeName]*nodeFacts
+	apps     map[units.AppID]*appFacts
+	units    map[unitKey]*placement.Unit
+	extras   map[unitKey]registry.Extra // of assignments that hold something unknown
+	bad      map[string]string
+	newlyBad []string // since the last pass
+
+	claims  map[string]held[units.Claim]
+	namedBy map[string]map[units.AppID]bool // the apps with a generation that wants the name
+	unitsOn map[units.NodeName]int
 
 	losses     int // 1 and how often a node was lost: what was asked before the latest says nothing of it
 	dirtyNodes map[units.NodeName]bool
@@ -68,6 +74,7 @@ func newWorld(keys registry.Keys, log zerolog.Logger) *world {
 		keys: keys, log: log,
 		nodes: map[units.NodeName]*nodeFacts{}, apps: map[units.AppID]*appFacts{},
 		units: map[unitKey]*placement.Unit{}, extras: map[unitKey]registry.Extra{}, bad: map[string]string{},
+		claims: map[string]held[units.Claim]{}, namedBy: map[string]map[units.AppID]bool{}, unitsOn: map[units.NodeName]int{},
 		losses: 1, dirtyNodes: map[units.NodeName]bool{}, dirtyApps: map[units.AppID]bool{}, dirtyUnits: map[unitKey]bool{},
 	}
 }
@@ -84,9 +91,10 @@ var viewed = []registry.Kind{
 func (w *world) Apply(b registry.Batch) {
 	w.revision = b.Revision
 	if b.Regressed {
-		w.regressed = true
+		w.regressed = !w.rereading
 		defer w.forgetTenures()
 	}
+	w.rereading = w.rereading && !b.Relisted
 	for _, c := range b.Changes {
 		key, err := w.keys.Parse(c.Key)
 		if err != nil && key.Kind != registry.KindUnknown {
@@ -140,7 +148,14 @@ func (w *world) change(key registry.Key, c registry.Change) error {
 		if key.Kind != registry.KindSummary {
 			w.dirtyApps[key.App] = true
 		}
-		return w.app(key.App).change(key, c)
+		a := w.app(key.App)
+		err := a.change(key, c)
+		if key.Kind == registry.KindGeneration && !c.Deleted {
+			w.names(key.App, a.generations[key.Generation])
+		}
+		return err
+	case registry.KindName:
+		return w.claim(key.Name, c)
 	case registry.KindUnit, registry.KindStatus:
 		return w.unit(unitKey{key.Node, key.Unit}, key.Kind, c)
 	}
@@ -167,6 +182,7 @@ func (w *world) unit(k unitKey, kind registry.Kind, c registry.Change) error {
 	if u == nil {
 		u = &placement.Unit{Node: k.node, ID: k.id}
 		w.units[k] = u
+		w.unitsOn[k.node]++
 		w.app(k.id.AppID()).units[k] = true
 	}
 	w.dirtyUnits[k] = true
@@ -198,10 +214,16 @@ func (w *world) unit(k unitKey, kind registry.Kind, c registry.Change) error {
 			}
 			n := w.node(k.node)
 			n.told = max(n.told, u.Status.Tenure)
+			if u.Status.State.Terminal() && u.Status.Reason.Code == units.ReasonPortBusy && u.Status.Assignment == u.CreateRev {
+				w.portsBusy(u)
+			}
 		}
 	}
 	if u.CreateRev == 0 && u.StatusRev == 0 {
 		delete(w.units, k)
+		if w.unitsOn[k.node]--; w.unitsOn[k.node] == 0 {
+			delete(w.unitsOn, k.node)
+		}
 		delete(w.app(k.id.AppID()).units, k)
 	}
 	return err
@@ -228,7 +250,11 @@ func (w *world) feed(s *placement.State) []units.AppID {
 	}
 	changed := slices.SortedFunc(maps.Keys(w.dirtyApps), units.AppID.Compare)
 	for _, id := range changed {
-		if a := w.apps[id]; a != nil {
+		if a := w.apps[id]; a != nil && a.empty() {
+			s.RemoveApp(id)
+			delete(w.apps, id)
+		} else if a != nil {
+			w.refuse(id, a)
 			s.PutApp(a.placement(id))
 		}
 	}

@@ -26,6 +26,7 @@ type generation struct {
 	number  units.Generation
 	spec    *Spec
 	problem units.Reason
+	refused units.Reason
 
 	fit        bitset
 	fitVersion uint64
@@ -68,10 +69,11 @@ func (a *app) putGenerations(list []Generation) (changed bool) {
 			g = Generation{Number: g.Number, Problem: units.Reason{Code: units.ReasonInvalidApp, Message: "the stored document is of app " + g.Spec.id.String()}}
 		}
 		if old := was[g.Number]; old != nil && old.spec == g.Spec && old.problem == g.Problem {
+			old.refused = g.Refused
 			a.generations[g.Number] = old
 			continue
 		}
-		a.generations[g.Number] = &generation{number: g.Number, spec: g.Spec, problem: g.Problem}
+		a.generations[g.Number] = &generation{number: g.Number, spec: g.Spec, problem: g.Problem, refused: g.Refused}
 		changed = true
 	}
 	return changed || len(was) != len(a.generations)

@@ -99,11 +99,12 @@ func (s *State) holding(i int32) Holding {
 }
 
 // alone looks whether a unit of a singleton may be started: no other unit of the app may run, in whichever
-// slot and of whichever generation. It returns the one that may for longest, and until when, and what the
+// slot and of whichever generation, except the one that will go. It returns the one that may for longest, and until when, and what the
 // end of the others relies on.
-func (p *planner) alone(w *work) (blocker *unit, until int64, while []Holding) {
+func (p *planner) alone(w *work, except *unit) (blocker *unit, until int64, while []Holding) {
 	for _, u := range w.app.inOrder(p.state.names) {
 		switch end := p.mayRun(w.app, u); {
+		case u == except:
 		case end > until:
 			blocker, until = u, end
 		case end == 0 && (u.occupies() || u.rumour):

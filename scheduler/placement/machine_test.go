@@ -171,6 +171,9 @@ func (l *lab) claim(b *box) {
 	}
 	n.Standing, n.Alive, n.Tenure, n.LostAtMs, n.Confirmed = placement.Ready, true, b.held, 0, false
 	l.tell("%s has tenure %d", b.name, b.held)
+	// A restored registry learns from the daemon at once what it has forgotten and is not bound; until it has,
+	// nobody can know.
+	l.act(b)
 }
 
 // fresh reports whether the box's guard answers its shims with yes.

@@ -121,6 +121,10 @@ func (p *planner) aim(w *work) {
 		p.out.Unplaced = append(p.out.Unplaced, Unplaced{App: a.id, Generation: number, Reason: reason})
 		return
 	}
+	if !target.refused.IsZero() {
+		p.out.Unplaced = append(p.out.Unplaced, Unplaced{App: a.id, Generation: number, Reason: target.refused})
+		return
+	}
 	w.target, w.filler, w.count = target, target, max(0, a.intent.Count)
 	if target.spec.single {
 		w.count = min(w.count, 1) // whoever wrote more did not ask nsched

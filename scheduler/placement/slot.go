@@ -205,7 +205,7 @@ func (p *planner) singleWait(w *work, f *fill) (units.Reason, int64) {
 		}
 		return units.Reason{}, 0
 	}
-	blocker, until, while := p.alone(w)
+	blocker, until, while := p.alone(w, nil)
 	if blocker != nil {
 		return p.still(w, blocker, until), until
 	}

@@ -71,6 +71,8 @@ type Generation struct {
 	Number  units.Generation
 	Spec    *Spec
 	Problem units.Reason
+	// Refused says why nothing of it may be placed though it can be read. What runs of it runs on.
+	Refused units.Reason
 }
 
 // Slot is what is remembered of a slot.

@@ -30,12 +30,31 @@ func (p *planner) update(w *work) {
 			p.outOfReach(w, u)
 			continue
 		}
-		if p.replace(w, u) {
+		if reason, until := p.updateWait(w, u); !reason.IsZero() {
+			gap := Unplaced{App: w.app.id, Slot: u.slot, Generation: w.target.number, Incumbent: u.old.id(w.app), Reason: reason}
+			if until != forever {
+				gap.UntilMs = until
+				p.wake(until)
+			}
+			p.out.Unplaced = append(p.out.Unplaced, gap)
+		} else if p.replace(w, u) {
 			w.moving++
 		} else {
 			p.refuse(w, w.target, &u.fill, u.old)
 		}
 	}
+}
+
+// updateWait returns why a singleton is not stopped for its update yet: what would come in its place could not
+// be started.
+func (p *planner) updateWait(w *work, u *update) (units.Reason, int64) {
+	if !w.single() {
+		return units.Reason{}, 0
+	}
+	if blocker, until, _ := p.alone(w, u.old); blocker != nil {
+		return p.still(w, blocker, until), until
+	}
+	return p.restoredWait(w)
 }
 
 func (p *planner) replace(w *work, u *update) bool {
