@@ -208,17 +208,17 @@ func TestASystemAppRunsOnEveryNodeAndANewGenerationReplacesTheOld(t *testing.T) 
 	s := whole.Led(t)
 	app := s.ActorApp("everywhere").With("type", "system")
 	s.Submits(t, app)
-	first := s.Up(t, "everywhere", len(stage.WholeNodes), "", nil)
+	first := s.Up(t, "everywhere", len(wholeNodes), "", nil)
 	var on []string
 	for _, u := range first {
 		on = append(on, u.Node)
 	}
 	slices.Sort(on)
-	if !slices.Equal(on, stage.WholeNodes) {
+	if !slices.Equal(on, wholeNodes) {
 		t.Errorf("it runs on %v", on)
 	}
 	s.Submits(t, app.With("env", stage.Document{"COLOUR": "green"}))
-	second := s.Up(t, "everywhere", len(stage.WholeNodes), "", func(u stage.Placed) bool {
+	second := s.Up(t, "everywhere", len(wholeNodes), "", func(u stage.Placed) bool {
 		id, err := units.ParseUnitID(u.Unit)
 		return err == nil && id.Generation == 2
 	})

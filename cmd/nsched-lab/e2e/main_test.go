@@ -23,9 +23,11 @@ func TestMain(m *testing.M) {
 
 // oneNode is where tests write assignments by hand; whole is a cluster that a scheduler leads.
 var (
-	oneNode = stage.Lazy{Open: stage.Open}
-	whole   = stage.Lazy{Open: stage.OpenWhole}
+	oneNode = stage.Lazy{Open: stage.Plan{}.Open}
+	whole   = stage.Lazy{Open: stage.Plan{Schedulers: []string{"s1", "s2"}, Nodes: wholeNodes, CoreDNS: true}.Open}
 )
+
+var wholeNodes = []string{"n1", "n2", "n3"}
 
 // background is for what outlives one test.
 func background() context.Context { return context.Background() }

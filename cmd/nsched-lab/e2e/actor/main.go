@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -24,7 +25,7 @@ type options struct {
 func main() {
 	var o options
 	flag.StringVar(&o.listen, "listen", "", "address to serve on; empty serves nothing")
-	flag.StringVar(&o.witness, "witness", "", "host:port of the witness; empty has none")
+	flag.StringVar(&o.witness, "witness", "", "socket or host:port of the witness; empty has none")
 	flag.IntVar(&o.die, "die", -1, "exit with this code at once")
 	flag.DurationVar(&o.stopTakes, "stop-takes", 0, "how long to go on after SIGTERM")
 	flag.BoolVar(&o.ignoreStop, "ignore-stop", false, "take no notice of SIGTERM")
@@ -81,12 +82,19 @@ func run(o options) error {
 // report says to the witness who has started, on a connection that the kernel closes whatever ends the
 // process.
 func report(witness string) (net.Conn, error) {
-	conn, err := net.DialTimeout("tcp", witness, 5*time.Second)
+	network := "tcp"
+	if strings.HasPrefix(witness, "/") {
+		network = "unix"
+	}
+	conn, err := net.DialTimeout(network, witness, 5*time.Second)
 	if err != nil {
 		return nil, fmt.Errorf("reach the witness: %w", err)
 	}
-	_, err = fmt.Fprintf(conn, "%s %s %d\n", os.Getenv("NSCHED_UNIT"), os.Getenv("INVOCATION_ID"), os.Getpid())
-	if err != nil {
+	line := fmt.Sprintf("%s %s %d", os.Getenv("NSCHED_UNIT"), os.Getenv("INVOCATION_ID"), os.Getpid())
+	if token := os.Getenv("NSCHED_FENCE_TOKEN"); token != "" {
+		line += " token=" + token
+	}
+	if _, err := fmt.Fprintln(conn, line); err != nil {
 		return nil, fmt.Errorf("tell the witness: %w", err)
 	}
 	return conn, nil

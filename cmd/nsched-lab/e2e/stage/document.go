@@ -1,8 +1,9 @@
 package stage
 
 import (
+	"path/filepath"
+
 	"github.com/nsched/nsched/cmd/nsched-lab/cluster"
-	"github.com/nsched/nsched/cmd/nsched-lab/host"
 )
 
 // Document is an app.json under construction.
@@ -13,7 +14,7 @@ type List = []any
 
 // ActorApp is an app that runs the actor, with checks, under a name of its own.
 func (s *Stage) ActorApp(name string, args ...any) Document {
-	command := List{"bin/actor", "-listen", "${address}:${port.http}", "-witness", host.Address.String() + ":" + witnessPort}
+	command := List{"bin/actor", "-listen", "${address}:${port.http}", "-witness", filepath.Join(witnessDir, "socket")}
 	return Document{
 		"name": name, "path": s.Actor, "command": append(command, args...),
 		"resources":    Document{"cpu": "10m", "memory": "64Mi"},

@@ -26,21 +26,22 @@ type Stage struct {
 	Actor    string                      // its store path, in the main cache
 	// Schedulers are there where one leads.
 	Schedulers []*cluster.Scheduler
+	// Environment is what the CLI is typed with: where etcd is.
+	Environment []string
 
+	plan    Plan
 	closers []func() error
 	mu      sync.Mutex
 	nodes   map[string]*cluster.Node
 	port    uint16
 }
 
-const witnessPort = "9000"
-
 // caches are those that are served: the one that nodes ask, and those of which each holds what its name
 // says.
 var caches = []string{cluster.MainCache, "unsigned", "foreign"}
 
-// Open opens a stage without nodes and schedulers. When it fails, nothing is left.
-func Open(ctx context.Context) (_ *Stage, err error) {
+// open opens a stage without nodes and schedulers. When it fails, nothing is left.
+func open(ctx context.Context, p Plan) (_ *Stage, err error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return nil, err
@@ -56,11 +57,15 @@ func Open(ctx context.Context) (_ *Stage, err error) {
 	if err := programs.Compile(ctx, map[string]string{"./cmd/nsched-lab/e2e/actor": actorProgram}); err != nil {
 		return nil, err
 	}
-	c, err := cluster.Open(ctx, cluster.Options{Programs: programs})
+	p.Cluster.Programs = programs
+	c, err := cluster.Open(ctx, p.Cluster)
 	if err != nil {
 		return nil, err
 	}
-	s := &Stage{Cluster: c, Programs: programs, Cache: map[string]*nixtest.Handler{}, nodes: map[string]*cluster.Node{}, port: 20000}
+	s := &Stage{
+		Cluster: c, Programs: programs, Cache: map[string]*nixtest.Handler{}, plan: p, nodes: map[string]*cluster.Node{}, port: 20000,
+		Environment: c.Environment(),
+	}
 	s.closers = append(s.closers, c.Close)
 	defer func() {
 		if err != nil {
@@ -70,12 +75,9 @@ func Open(ctx context.Context) (_ *Stage, err error) {
 	if err := s.serveCaches(ctx); err != nil {
 		return nil, err
 	}
-	l, err := c.Lab.Listen(ctx, "tcp", ":"+witnessPort)
-	if err != nil {
+	if err := s.watch(); err != nil {
 		return nil, err
 	}
-	s.Witness = cluster.NewWitness(l)
-	s.closers = append(s.closers, func() error { s.Witness.Close(); return nil })
 	if s.Actor, err = s.Build(ctx, "actor", ""); err != nil {
 		return nil, err
 	}
@@ -117,6 +119,11 @@ func (s *Stage) Close() error {
 	return errors.Join(errs...)
 }
 
+// OnClose has f run when the stage closes, before what it was opened with ends.
+func (s *Stage) OnClose(f func()) {
+	s.closers = append(s.closers, func() error { f(); return nil })
+}
+
 // Node returns the node of that name, made for the first who asks, once it is ready.
 func (s *Stage) Node(t *testing.T, name string) *cluster.Node {
 	t.Helper()
@@ -130,13 +137,24 @@ func (s *Stage) Node(t *testing.T, name string) *cluster.Node {
 }
 
 // made returns the node of that name, which may not be ready.
-func (s *Stage) made(ctx context.Context, name string) (_ *cluster.Node, err error) {
+func (s *Stage) made(ctx context.Context, name string) (*cluster.Node, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.nodes[name] == nil {
-		s.nodes[name], err = s.AddNode(ctx, name, cluster.NodeOptions{})
+	if n := s.nodes[name]; n != nil {
+		return n, nil
 	}
-	return s.nodes[name], err
+	if _, err := s.create(ctx, name); err != nil {
+		return nil, err
+	}
+	var o cluster.NodeOptions
+	if s.plan.Node != nil {
+		o = s.plan.Node(name)
+	}
+	n, err := s.AddNode(ctx, name, o)
+	if err == nil {
+		s.nodes[name] = n
+	}
+	return n, err
 }
 
 // Get asks a service; the answer must be 200.

@@ -1,7 +1,6 @@
 package stage
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,49 +13,6 @@ import (
 	"github.com/nsched/nsched/units"
 	"github.com/nsched/nsched/units/registry"
 )
-
-// WholeNodes are the nodes of the cluster that a scheduler leads.
-var WholeNodes = []string{"n1", "n2", "n3"}
-
-// OpenWhole opens a stage with two schedulers, the nodes and CoreDNS.
-func OpenWhole(ctx context.Context) (_ *Stage, err error) {
-	s, err := Open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.Close())
-		}
-	}()
-	for _, name := range []string{"s1", "s2"} {
-		h, err := s.AddScheduler(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		s.Schedulers = append(s.Schedulers, h)
-	}
-	for _, name := range WholeNodes {
-		if _, err := s.made(ctx, name); err != nil {
-			return nil, err
-		}
-	}
-	return s, s.StartCoreDNS(ctx)
-}
-
-// Led returns the stage with a leader and all its nodes ready.
-func (l *Lazy) Led(t *testing.T) *Stage {
-	t.Helper()
-	s := l.On(t)
-	for _, name := range WholeNodes {
-		s.Node(t, name)
-	}
-	for _, h := range s.Schedulers {
-		DumpOnFailure(t, h.Host)
-	}
-	Eventually(t, "a scheduler leads", func() error { _, _, err := s.Leader(); return err })
-	return s
-}
 
 // Leader finds who leads, and the term: the oldest key of the election.
 func (s *Stage) Leader() (*cluster.Scheduler, int64, error) {
@@ -98,7 +54,7 @@ func (s *Stage) Types(t *testing.T, app Document, args ...string) Said {
 	}
 	err := s.Dev.Run(background(), host.Command{
 		Argv: append([]string{"timeout", "120", "nsched"}, args...), Stdin: strings.NewReader(in.String()), Stdout: &out, Stderr: &errs,
-		Env: []string{"NSCHED_ENDPOINTS=" + cluster.EtcdURL, "NSCHED_ALLOW_INSECURE=true"},
+		Env: s.Environment,
 	})
 	got := Said{Out: out.String(), Errs: errs.String()}
 	if exit := (*host.ExitError)(nil); errors.As(err, &exit) {
