@@ -74,7 +74,7 @@ func (r *Reaper) Step(_ context.Context, now units.Instant) (units.Instant, erro
 		r.began = now.Boot
 	}
 	before := r.word
-	r.hear()
+	r.hear() // after the lists among the events: see Reaper
 	if !r.listing && (r.word.Tenure != before.Tenure || r.word.BootID != before.BootID || now.Reached(r.listAt())) {
 		r.list()
 	}
@@ -137,11 +137,10 @@ func (r *Reaper) list() {
 		}
 		slices.SortFunc(next, func(a, b *condemned) int { return a.Unit.Compare(b.Unit) })
 		r.condemned = next
-		r.hear() // only now: see Reaper
 	})
 }
 
-// dueAt is when a unit must be dead. It may not be asked of a unit that was listed after the latest word.
+// dueAt is when a unit must be dead. It is asked only of units that were listed before the word was read.
 func (r *Reaper) dueAt(b units.Bound) time.Duration {
 	switch {
 	case !r.heard:

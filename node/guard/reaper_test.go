@@ -200,3 +200,17 @@ func TestANewTenureIsNoSurprise(t *testing.T) {
 		u.running, u.noted = false, false
 	}
 }
+
+func TestAUnitThatBeganRightBeforeTheFenceIsKilledInTimeAsWell(t *testing.T) {
+	for before := tick; before < 5*time.Second; before += 300 * time.Millisecond {
+		w := reaped(t)
+		w.guard.paused = true
+		until := w.state().FreshUntil
+		w.run(until - w.now.Boot - before)
+		u := w.start("app", 0)
+		w.until("it is dead", func() bool { return !u.running })
+		if late := u.endedAt - until; late < 0 || late > 200*time.Millisecond {
+			t.Errorf("it began %s before the fence, and was killed %s after it", before, late)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/loop/looptest"
 	"github.com/nsched/nsched/units/registry"
 )
 
@@ -157,6 +158,41 @@ func TestWithoutAMemoryEverythingBoundEndsFirst(t *testing.T) {
 	}
 }
 
+func TestWithoutAMemoryNothingIsClaimedWhileSomethingBoundRuns(t *testing.T) {
+	w := newWorld(t)
+	w.note("app", 30*time.Second).Tenure = 7
+	w.startGuard()
+	w.run(29 * time.Second)
+	if w.claimed != 0 || w.state().Lease != 0 {
+		t.Errorf("%d claims, %+v", w.claimed, w.state())
+	}
+	w.until("it is fresh", w.fresh)
+}
+
+// A view that lags shows the place as it was before the tenure began.
+func TestWhatWasSeenBeforeTheTenureSaysNothingAboutIt(t *testing.T) {
+	w := newWorld(t)
+	w.put(w.keys.Cluster(), units.Cluster{ID: "c1", Epoch: 2, Schema: 1})
+	w.begin()
+	g := w.shell()
+	for _, c := range []struct {
+		seen sighting
+		over bool
+	}{
+		{sighting{any: true, revision: g.tenure - 1}, false},
+		{sighting{any: true, revision: g.tenure - 1, regress: true}, true}, // etcd went back: this is what there is now
+		{sighting{any: true, revision: g.tenure}, true},
+		{sighting{any: true, revision: g.tenure, alive: g.tenure}, false},
+		{sighting{any: true, revision: g.tenure, alive: g.tenure, known: true, cluster: units.Cluster{ID: "c1", Epoch: 1}}, true},
+		{sighting{any: false, revision: g.tenure}, false},
+	} {
+		g.seen = c.seen
+		if _, over := g.over(); over != c.over {
+			t.Errorf("in tenure %d of epoch 2 %+v ends it: %v", g.tenure, c.seen, over)
+		}
+	}
+}
+
 func TestAnAdoptedTenureIsFreshOnlyByARenewal(t *testing.T) {
 	w := newWorld(t).begin()
 	u := w.start("app", 5*time.Second)
@@ -242,6 +278,25 @@ func TestTheGuardGivesItsPlaceBackWhenTheMachineGoesDown(t *testing.T) {
 			}
 		}
 	})
+	t.Run("after a claim whose answer was lost", func(t *testing.T) {
+		w := newWorld(t)
+		w.startGuard()
+		b := w.guard.bench
+		for b.Exec.Find("claim", "") == nil {
+			b.Step()
+			for _, task := range b.Exec.Waiting() {
+				if task.Kind != "claim" {
+					task.Run(looptest.Applied)
+				}
+			}
+		}
+		b.Exec.Find("claim", "").Run(looptest.ReplyLost)
+		w.shell().End("the machine goes down")
+		w.until("it ended", func() bool { return w.state().Phase == PhaseEnded })
+		if w.alive() != 0 {
+			t.Error("alive stays")
+		}
+	})
 	t.Run("with etcd away it does not end what runs any less", func(t *testing.T) {
 		w := newWorld(t).begin()
 		u := w.start("app", time.Second)
@@ -299,7 +354,7 @@ func TestAClaimFindsTheClusterThatWasProbed(t *testing.T) {
 		b.Step()
 		for _, task := range b.Exec.Waiting() {
 			if task.Kind != "claim" {
-				task.Run(0)
+				task.Run(looptest.Applied)
 			}
 		}
 	}

@@ -33,7 +33,6 @@ type unbinding struct {
 	since   time.Duration // boot time from which the times to stop count
 	units   []*leaver     // in order
 	listing bool
-	listed  bool
 	nextAt  time.Duration
 }
 
@@ -85,9 +84,10 @@ func (g *Guard) unbind(now units.Instant) units.Instant {
 	return now.Add(unbindEvery)
 }
 
-// unbound settles whether everything is gone. It is asked after each answer of the machine.
+// unbound settles whether everything is gone. It is asked after each answer of the machine, of which a list is the
+// first.
 func (g *Guard) unbound(u *unbinding) {
-	if u != g.unbinding || !u.listed {
+	if u != g.unbinding {
 		return
 	}
 	if slices.ContainsFunc(u.units, func(b *leaver) bool { return !b.empty }) {
@@ -120,7 +120,6 @@ func (g *Guard) list(u *unbinding) {
 			g.troubled(u, err)
 			return
 		}
-		u.listed = true
 		for _, b := range list {
 			i, found := slices.BinarySearchFunc(u.units, b.Unit, func(l *leaver, id units.UnitID) int { return l.Unit.Compare(id) })
 			if !found {

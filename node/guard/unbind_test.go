@@ -69,6 +69,31 @@ func TestATenureThatIsFreshAgainGoesOn(t *testing.T) {
 	}
 }
 
+func TestEachFenceCountsByItself(t *testing.T) {
+	w := newWorld(t).begin()
+	w.start("slow", time.Minute).takes = 10 * time.Second
+	for range 2 {
+		w.cut = true
+		w.until("it is stale", func() bool { return !w.fresh() })
+		w.run(time.Second)
+		w.cut = false
+		w.until("it is fresh again", w.fresh)
+		w.run(20 * time.Second)
+	}
+	u := w.start("next", 5*time.Second)
+	w.cut = true
+	w.until("the fence comes", func() bool { return !w.fresh() })
+	fence := w.state().FreshUntil
+	w.run(4 * time.Second)
+	if !u.running {
+		t.Errorf("it was killed %s after the fence", u.endedAt-fence)
+	}
+	w.run(1500 * time.Millisecond)
+	if u.running {
+		t.Error("it runs")
+	}
+}
+
 func TestAGuardThatWasPausedKillsAtOnceWhatIsOverdue(t *testing.T) {
 	w := newWorld(t).begin()
 	u := w.start("app", 4*time.Second)

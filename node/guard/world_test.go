@@ -399,7 +399,7 @@ func (m machine) Kill(ctx context.Context, id units.UnitID) error {
 func (m machine) Empty(ctx context.Context, id units.UnitID) (empty bool, err error) {
 	empty = true
 	err = m.call(ctx, "look", id, func(u *program) { empty = empty && !u.running })
-	return empty && err == nil, err
+	return empty, err // with an error it means nothing
 }
 
 // called reports whether the machine was called so about a unit.
