@@ -78,8 +78,8 @@ func (freshTLS) ServerHandshake(net.Conn) (net.Conn, credentials.AuthInfo, error
 }
 
 // Info implements credentials.TransportCredentials.
-func (f freshTLS) Info() credentials.ProtocolInfo {
-	return credentials.ProtocolInfo{SecurityProtocol: "tls", ServerName: f.files.ServerName}
+func (freshTLS) Info() credentials.ProtocolInfo {
+	return credentials.ProtocolInfo{SecurityProtocol: "tls"}
 }
 
 // Clone implements credentials.TransportCredentials.
