@@ -20,6 +20,7 @@ func (s *Scheduler) trust(ctx context.Context, now units.Instant) (units.Instant
 	}
 	if s.continuity.Turned() {
 		s.view.Reload()
+		s.election.Reload()
 		s.world.rereading = true
 	}
 	switch held := s.continuity.Held(); {

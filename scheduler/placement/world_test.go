@@ -94,6 +94,7 @@ func onPartitionStop(a *units.App) { a.Disconnect.OnPartition = units.PartitionS
 func lostAfter(d time.Duration) func(*units.App) {
 	return func(a *units.App) { a.Disconnect.LostAfter = d }
 }
+
 func stopTimeout(d time.Duration) func(*units.App) {
 	return func(a *units.App) { a.Stop.Timeout = d }
 }
