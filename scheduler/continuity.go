@@ -22,6 +22,7 @@ func (s *Scheduler) trust(ctx context.Context, now units.Instant) (units.Instant
 		s.view.Reload()
 		s.election.Reload()
 		s.world.rereading = true
+		s.o.Mail.Post(func(units.Instant) {}) // the view begins with the next pass
 	}
 	switch held := s.continuity.Held(); {
 	case before == "" && held != "":
@@ -31,6 +32,10 @@ func (s *Scheduler) trust(ctx context.Context, now units.Instant) (units.Instant
 	}
 	return s.continuity.Step(ctx, now)
 }
+
+// trusts reports whether etcd is the one that this scheduler knew, and what is known of it is of its present
+// history.
+func (s *Scheduler) trusts() bool { return s.continuity.Trusted() && !s.world.rereading }
 
 // epoch is the life of the registry since a restore was accepted. `cluster` is put for that alone.
 func (w *world) epoch() placement.Epoch {

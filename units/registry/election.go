@@ -219,6 +219,10 @@ func (e *Election) Observe() (Observed, bool) {
 	return Observed{Leader: e.observed.leader, Term: first.CreateRevision, Self: first.Key == e.own.Key}, true
 }
 
+// Reload reads the candidates' keys anew, for whoever knows that etcd was restored: a key that the restore
+// took away, and that nobody was told of, would be waited for by everyone for ever.
+func (e *Election) Reload() { e.view.Reload() }
+
 // first returns the key of the candidate that leads.
 func (e *Election) first() (first KeyValue, ok bool) {
 	for _, kv := range e.runs.ascend("", "") {
