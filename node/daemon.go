@@ -64,6 +64,7 @@ type Daemon struct {
 	broken          []error // records that cannot be read
 	confirmed       bool
 	doubted         bool // a view went back
+	rereading       bool // the assignments are being read anew for that
 	continuity      *registry.Continuity
 	seen            struct { // as last read, complete
 		cluster units.Cluster
@@ -95,6 +96,7 @@ type Daemon struct {
 	goingDown bool // the machine is, when systemd was last listed
 	leaving   bool // and this process with it
 	leftFrom  int64
+	sawDown   atomic.Bool // goingDown, for who ends the process
 	left      atomic.Bool
 
 	self         units.Node

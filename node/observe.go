@@ -53,6 +53,7 @@ func (d *Daemon) observe(now units.Instant) units.Instant {
 		d.systemdErr, d.listed = nil, began
 		if d.goingDown != l.down {
 			d.goingDown = l.down
+			d.sawDown.Store(l.down)
 			d.o.Logger.Info().Bool("down", l.down).Msg("machine's way down began or was given up")
 		}
 		d.take(l.units)

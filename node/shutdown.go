@@ -55,7 +55,10 @@ func leave(ctx context.Context, d *Daemon, services Services) {
 	ask, cancel := context.WithTimeout(ctx, askDownWithin)
 	down, err := services.GoingDown(ask)
 	cancel()
-	if err != nil || !down {
+	if err != nil {
+		down = d.sawDown.Load() // systemd told it before it fell silent
+	}
+	if !down {
 		return
 	}
 	d.Leave()
