@@ -30,6 +30,7 @@ type leader struct {
 	rev     int64
 	mods    map[string]int64 // mod revision by key
 	refused int              // groups whose comparisons did not hold
+	history []registry.Change
 }
 
 func newLeader(t *testing.T) *leader {
@@ -116,6 +117,7 @@ func (l *leader) remove(key string) {
 }
 
 func (l *leader) change(c registry.Change) {
+	l.history = append(l.history, c)
 	l.Apply(registry.Batch{After: l.rev - 1, Revision: l.rev, Changes: []registry.Change{c}})
 }
 

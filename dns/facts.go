@@ -14,7 +14,7 @@ import (
 func Kinds() []registry.Kind {
 	return []registry.Kind{
 		registry.KindEndpoint, registry.KindUnit, registry.KindNode, registry.KindAlive, registry.KindApp,
-		registry.KindGeneration, registry.KindName, registry.KindSkyDNS,
+		registry.KindGeneration, registry.KindName, registry.KindSkyDNS, registry.KindStatus, registry.KindFence,
 	}
 }
 
@@ -29,6 +29,9 @@ type facts struct {
 	assigned  map[place]bool // that is not told to stop
 	nodes     map[units.NodeName][]netip.Addr
 	alive     map[units.NodeName]bool
+	up        map[place]units.State    // running or healthy, as the node said last
+	tenures   map[units.NodeName]int64 // the latest of each node
+	ended     map[units.NodeName]int64 // the latest tenure of each that is on record as over
 	apps      map[units.AppID]intent
 	specs     map[generation]*spec
 	claims    map[string]units.AppID
@@ -53,13 +56,14 @@ type intent struct {
 
 type spec struct {
 	diff.Spec
-	system bool
+	system, checked bool
 }
 
 func newFacts(keys registry.Keys) *facts {
 	return &facts{
 		keys: keys, endpoints: map[place]units.Endpoint{}, assigned: map[place]bool{},
 		nodes: map[units.NodeName][]netip.Addr{}, alive: map[units.NodeName]bool{},
+		up: map[place]units.State{}, tenures: map[units.NodeName]int64{}, ended: map[units.NodeName]int64{},
 		apps: map[units.AppID]intent{}, specs: map[generation]*spec{}, claims: map[string]units.AppID{},
 		skydns: map[string]coredns.Held{}, unread: map[string]registry.Key{},
 	}
@@ -105,12 +109,20 @@ func (f *facts) change(key registry.Key, c registry.Change) (matters bool, err e
 			f.assigned[at] = v.Desired != units.DesiredStop
 		}, func() { delete(f.assigned, at) })
 		return was != f.assigned[at], nil
+	case registry.KindStatus:
+		return f.status(at, c), nil
 	case registry.KindNode:
 		err = take(c, func(v units.Node) { f.nodes[key.Node] = diff.Addresses(v.Addresses) }, func() { delete(f.nodes, key.Node) })
 	case registry.KindAlive:
-		if f.alive[key.Node] = !c.Deleted; c.Deleted {
+		if c.Deleted {
 			delete(f.alive, key.Node)
+			break
 		}
+		f.alive[key.Node], f.tenures[key.Node] = true, c.CreateRevision
+	case registry.KindFence:
+		was := f.lost(key.Node)
+		_ = take(c, func(v units.Fence) { f.ended[key.Node] = v.Tenure }, func() { delete(f.ended, key.Node) })
+		return was != f.lost(key.Node), nil
 	case registry.KindApp:
 		err = take(c, func(v units.Intent) { f.apps[key.App] = intent{v, c.CreateRevision} }, func() { delete(f.apps, key.App) })
 	case registry.KindGeneration:
@@ -127,6 +139,34 @@ func (f *facts) change(key registry.Key, c registry.Change) (matters bool, err e
 		return false, nil
 	}
 	return true, err
+}
+
+// status takes in a node's word about a unit. One that cannot be read says nothing new.
+func (f *facts) status(at place, c registry.Change) (matters bool) {
+	was := f.up[at]
+	_ = take(c, func(v units.Status) {
+		if v.State == units.StateHealthy || v.State == units.StateRunning {
+			f.up[at] = v.State
+		} else {
+			delete(f.up, at)
+		}
+	}, func() { delete(f.up, at) })
+	return was != f.up[at]
+}
+
+// muted reports whether a unit without an endpoint was last said to be of use, and nobody has found its
+// node lost.
+func (f *facts) muted(at place) bool {
+	if f.lost(at.node) {
+		return false
+	}
+	s := f.specs[generation{at.unit.AppID(), at.unit.Generation}]
+	return f.up[at] == units.StateHealthy || f.up[at] == units.StateRunning && s != nil && !s.checked
+}
+
+// lost reports whether it is on record that the node's latest tenure is over, and no later one began.
+func (f *facts) lost(n units.NodeName) bool {
+	return !f.alive[n] && f.ended[n] != 0 && f.ended[n] >= f.tenures[n]
 }
 
 // take decodes a change.
@@ -160,7 +200,7 @@ func (f *facts) document(g generation, c registry.Change) error {
 	if err != nil {
 		return err
 	}
-	f.specs[g] = &spec{Spec: diff.Spec{Records: app.DNS, Ports: app.Ports}, system: app.Type == units.TypeSystem}
+	f.specs[g] = &spec{Spec: diff.Spec{Records: app.DNS, Ports: app.Ports}, system: app.Type == units.TypeSystem, checked: app.HealthChecks.Any()}
 	return nil
 }
 
@@ -181,7 +221,9 @@ func (f *facts) fleet() diff.Fleet {
 	}
 	for at, runs := range f.assigned { // order-free: package diff makes a set of them
 		if _, live := f.endpoints[at]; !live && runs {
-			fleet.Silent = append(fleet.Silent, diff.Silent{Unit: at.unit, Addresses: f.nodes[at.node]})
+			fleet.Silent = append(fleet.Silent, diff.Silent{
+				Unit: at.unit, Addresses: f.nodes[at.node], Muted: f.muted(at),
+			})
 		}
 	}
 	for _, node := range sortedKeys(f.nodes) {

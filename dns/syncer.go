@@ -52,6 +52,7 @@ type Syncer struct {
 	compared int // with which version of what is written
 	wish     diff.Wish
 	silence  diff.Silence
+	muted    diff.Muted
 	empty    bool
 	cores    []diff.Record // of provider coredns
 	problems []diff.Problem
@@ -151,7 +152,7 @@ func (s *Syncer) refresh(now units.Instant) (fresh bool, again units.Instant) {
 	s.made = s.facts.version
 	s.wish = diff.Desired(fleet)
 	fleet.Unclear = s.wish.Unclear
-	s.silence = diff.NewSilence(fleet)
+	s.silence, s.muted = diff.NewSilence(fleet), diff.NewMuted(fleet)
 	s.empty = fleet.Empty
 	s.divide(now)
 	return true, units.Instant{}

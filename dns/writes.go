@@ -28,7 +28,7 @@ func (s *Syncer) Writes(now units.Instant) []registry.Group {
 			held = append(held, s.facts.skydns[path])
 		}
 		w.result = coredns.Changes(coredns.Input{
-			Want: s.cores, Held: held, Unclear: s.wish.Unclear, Frozen: s.frozen, Empty: s.empty,
+			Want: s.cores, Held: held, Unclear: s.wish.Unclear, Muted: s.muted, Frozen: s.frozen, Empty: s.empty,
 		})
 		w.groups = groups(s.o.Keys, w.result.Changes)
 	}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -25,6 +26,7 @@ type Input struct {
 	Want    []diff.Record
 	Held    []Held
 	Unclear diff.Unclear
+	Muted   diff.Muted
 	// Frozen says that evictions are frozen, and Empty that the registry was read as empty.
 	Frozen, Empty bool
 }
@@ -76,7 +78,7 @@ func Changes(in Input) Result {
 		switch {
 		case s.Owner == barrierOwner:
 			barriers = append(barriers, h)
-		case at > 0 && in.keeps(nameOf(h.Path[:at]), s.Owner):
+		case at > 0 && in.keeps(nameOf(h.Path[:at]), s):
 			res.Kept++
 			dirs.add(entry{dir: h.Path[:at], leaf: h.Path[at+1:], hosts: s.Host != ""})
 		default:
@@ -102,12 +104,20 @@ func Changes(in Input) Result {
 }
 
 // keeps says that an owned record stays although nobody wants it.
-func (in Input) keeps(name, owner string) bool {
+func (in Input) keeps(name string, s service) bool {
 	if in.Frozen || in.Empty || in.Unclear.Names[name] {
 		return true
 	}
-	app, err := units.ParseAppID(owner, "")
-	return err == nil && in.Unclear.Apps[app]
+	app, err := units.ParseAppID(s.Owner, "")
+	return err == nil && (in.Unclear.Apps[app] || in.muted(app, s.Host))
+}
+
+// muted says that a record is of a unit whose endpoint went with a lease. One that holds no address may be
+// of any unit of its app.
+func (in Input) muted(app units.AppID, host string) bool {
+	at := in.Muted[app]
+	addr, err := netip.ParseAddr(host)
+	return len(at) > 0 && (err != nil || at[addr.Unmap()])
 }
 
 // tree is the names that have records, and their ancestors.

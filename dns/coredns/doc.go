@@ -26,9 +26,10 @@
 // Every key that is ours has an owner, which the plugin ignores. Keys without one are somebody's own and
 // are left alone.
 //
-// Changes follow the live endpoints exactly, with three exceptions in which nothing is deleted: while
-// evictions are frozen, when the registry was read as empty, and of an app or a name of which something
-// cannot be read.
+// Changes follow the live endpoints exactly, with four exceptions in which nothing is deleted: while
+// evictions are frozen, when the registry was read as empty, of an app or a name of which something cannot
+// be read, and of a unit whose endpoint went with a lease until its node is found lost: leases may end by
+// a hand or a fault, all at once, while everything runs.
 //
 // # Not promised
 //

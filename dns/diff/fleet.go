@@ -45,6 +45,9 @@ type Spec struct {
 type Silent struct {
 	Unit      units.UnitID
 	Addresses []netip.Addr
+	// Muted says that its node's last word was that it can be used, and that nobody has found the node
+	// lost: its endpoint went with a lease, not by a decision.
+	Muted bool
 }
 
 // Unclear is what cannot be told, since a key could not be read. Nothing is removed of it.

@@ -76,3 +76,24 @@ func (s Silence) unclear(u Unclear, tag string) bool {
 	q := s.apps[tag]
 	return q != nil && u.Apps[q.id]
 }
+
+// Muted are the addresses of muted units, by app.
+type Muted map[units.AppID]map[netip.Addr]bool
+
+// NewMuted returns those of a fleet. An app that a person has ended has none.
+func NewMuted(f Fleet) Muted {
+	m := Muted{}
+	for _, u := range f.Silent {
+		id := u.Unit.AppID()
+		if !u.Muted || f.Ended[id] {
+			continue
+		}
+		if m[id] == nil {
+			m[id] = map[netip.Addr]bool{}
+		}
+		for _, a := range u.Addresses {
+			m[id][a.Unmap()] = true
+		}
+	}
+	return m
+}
