@@ -17,9 +17,10 @@ type assignments struct{ d *Daemon }
 func (s assignments) Apply(b registry.Batch) {
 	d := s.d
 	if b.Regressed {
-		d.doubted = true
+		d.doubted = !d.rereading
 		d.o.Logger.Error().Int64("rev", b.Revision).Msg("the registry went back in time; assignments that disappeared are held")
 	}
+	d.rereading = d.rereading && !b.Relisted
 	if b.After == 0 {
 		// The first reading is complete: what the disk remembers and it does not hold is not assigned.
 		for _, id := range d.order {

@@ -27,7 +27,7 @@ type cleaning struct {
 // may write with the reports, and comes after them.
 func (d *Daemon) clean(now units.Instant) units.Instant {
 	c := &d.cleaning
-	if !d.confirmed || d.listed == 0 || c.busy || !d.continuity.Trusted() || len(d.broken) > 0 {
+	if !d.confirmed || d.listed == 0 || c.busy || !d.trusts() || len(d.broken) > 0 {
 		return units.Instant{}
 	}
 	for len(c.stale) > 0 && d.known(c.stale[0]) {

@@ -17,6 +17,12 @@ func (d *Daemon) trust(ctx context.Context, now units.Instant) (units.Instant, e
 	if d.identified() {
 		d.continuity.Read(d.seen.cluster, d.seen.clock)
 	}
+	if d.continuity.Turned() {
+		d.view.Reload()
+		d.about.Reload()
+		d.rereading = true
+		d.o.Mail.Post(func(units.Instant) {}) // the views begin with the next pass
+	}
 	switch held := d.continuity.Held(); {
 	case before == "" && held != "":
 		d.events.Add(now, units.Event{Type: units.EventRegression, Node: d.o.Node, Reason: units.Reason{Message: held}, Epoch: d.continuity.Seen().Epoch})
@@ -25,3 +31,7 @@ func (d *Daemon) trust(ctx context.Context, now units.Instant) (units.Instant, e
 	}
 	return d.continuity.Step(ctx, now)
 }
+
+// trusts reports whether the registry is the one that this node knew, and what is known of it is of its
+// present history.
+func (d *Daemon) trusts() bool { return d.continuity.Trusted() && !d.rereading }

@@ -29,7 +29,7 @@ func (d *Daemon) hold(u *unit, now units.Instant) units.Reason {
 		return d.holdOffline(now)
 	case d.continuity.Held() != "":
 		return units.Reason{Code: units.ReasonOffline, Message: "nothing new is started: " + d.continuity.Held()}
-	case d.confirmed && !d.continuity.Trusted():
+	case d.confirmed && !d.trusts():
 		return units.Reason{Code: units.ReasonOffline, Message: "the cluster's identity has not been read yet"}
 	case d.confirmed && !d.placed:
 		// Another machine may have this name, and these be its units.

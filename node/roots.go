@@ -15,7 +15,7 @@ const sweepEvery = time.Minute
 // sweep removes the roots that no unit on this node needs. It waits until the registry has been read
 // completely and every record loaded: what is not known yet may hold any root.
 func (d *Daemon) sweep(now units.Instant) units.Instant {
-	if !d.confirmed || !d.continuity.Trusted() || d.listed == 0 || d.sweeping || len(d.broken) > 0 {
+	if !d.confirmed || !d.trusts() || d.listed == 0 || d.sweeping || len(d.broken) > 0 {
 		return units.Instant{}
 	}
 	if !now.Reached(d.sweepAt) {

@@ -15,7 +15,7 @@ import (
 // was sent before has been answered.
 func (s *Scheduler) lead(ctx context.Context, now units.Instant) (units.Instant, error) {
 	term, ok := s.election.Term(now)
-	if !ok || !s.continuity.Trusted() {
+	if !ok || !s.trusts() {
 		s.follow(now)
 		return units.Instant{}, nil
 	}

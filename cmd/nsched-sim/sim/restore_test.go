@@ -129,3 +129,43 @@ func TestAClusterGoesOnWhenTheRestoreIsAccepted(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A daemon and a scheduler sleep through a restore, its acceptance, and as many writes as take the new
+// history past the old one's revision. Their watches go on as if nothing had been. The daemon kept a unit
+// that only the old history knew, and its root; the scheduler would have waited for it.
+func TestWhoeverSleptThroughARestoreReadsEverythingAnew(t *testing.T) {
+	for seed := uint64(1); seed <= 4; seed++ {
+		c := NewCluster(t.Context(), seed, NewTrace(nil), Size{Nodes: 3, Schedulers: 2})
+		run := func(until time.Duration) {
+			t.Helper()
+			if err := c.Run(until); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.After(5*time.Second, func() { c.Operator.Submit(App(0), 3, 100) })
+		run(30 * time.Second)
+		snapshot := c.Etcd.Snapshot()
+		for _, n := range c.Nodes() {
+			n.Daemon.Pause()
+		}
+		c.leading().Pause()
+		run(31 * time.Second)
+		c.Operator.Submit(App(4), 5, 100)
+		run(50 * time.Second)
+		high := c.Etcd.Revision()
+		c.Etcd.Restore(snapshot)
+		raise(t, c.World)
+		c.Operator.forget(memory{want: map[units.AppID]units.Intent{App(0): {Generation: 1, Count: 3}}, nodes: map[units.NodeName]units.Operator{}})
+		run(2 * time.Minute)
+		for c.Etcd.Revision() <= high {
+			hand(t, c.World, Keys.App(App(0)), units.Intent{Generation: 1, Count: 3})
+		}
+		for _, p := range c.Processes() {
+			p.Resume()
+		}
+		run(6 * time.Minute)
+		if err := c.Watchman.Settled(c.Operator); err != nil {
+			t.Errorf("seed %d: %v", seed, err)
+		}
+	}
+}
