@@ -31,7 +31,7 @@ func (d *Daemon) vouched(tenure int64, now units.Instant) bool {
 
 // watchGuard remembers when the guard could last not vouch for the node.
 func (d *Daemon) watchGuard(now units.Instant) {
-	if d.unsureAt == 0 || !d.vouched(d.place.Tenure, now) {
+	if !d.vouched(d.place.Tenure, now) {
 		d.unsureAt = now.Boot
 	}
 }
@@ -72,9 +72,11 @@ func (d *Daemon) holdBound(u *unit, now units.Instant) units.Reason {
 }
 
 // whyEnded is why a bound unit has ended, as far as nobody told it to: systemd cannot tell a guard's stop,
-// or a reaper's kill, from a person's.
-func (d *Daemon) whyEnded(o Observation, now units.Instant) units.Reason {
-	unsure := d.unsureAt != 0 && now.Boot < d.unsureAt+unsureFor
+// or a reaper's kill, from a person's. The guard's it was if the guard had not been sure while the unit ran;
+// one that crashes of itself has failed, and waits for its next attempt like any other.
+func (d *Daemon) whyEnded(u *unit, now units.Instant) units.Reason {
+	o := u.observed
+	unsure := u.beganAt != 0 && d.unsureAt > u.beganAt && now.Boot < d.unsureAt+unsureFor
 	if o.Phase != converge.Ended || !unsure && o.Reason.Code != units.ReasonStopTimeout {
 		return o.Reason
 	}

@@ -226,3 +226,15 @@ func TestAnAppThatStopsOnAPartitionIsBoundToo(t *testing.T) {
 	m.wantStatus(id, units.StateFailed, units.ReasonFenced)
 	m.wantRuns(id, false)
 }
+
+// A crash is a crash, so that the next attempt waits: also on a node that has just begun.
+func TestABoundUnitThatCrashesHasFailedLikeAnyOther(t *testing.T) {
+	m := newMachine(t)
+	id := m.assign("one", singletonApp, units.DesiredRun)
+	m.Settle()
+	for !m.runs(id) {
+		m.Advance(time.Second)
+	}
+	m.systemd.Die(id, systemd.Program{ExitCode: 1})
+	m.wantStatus(id, units.StateFailed, units.ReasonExited)
+}

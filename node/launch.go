@@ -50,6 +50,7 @@ func (d *Daemon) launchUnit(u *unit, now units.Instant) {
 		return d.o.Ports.Busy(ctx, listen)
 	}, func(now units.Instant, busy uint16, err error) {
 		if err == nil && busy == 0 {
+			u.beganAt = now.Boot
 			d.start(u, s)
 			return
 		}

@@ -56,14 +56,14 @@ func (d *Daemon) observe(now units.Instant) units.Instant {
 			d.sawDown.Store(l.down)
 			d.o.Logger.Info().Bool("down", l.down).Msg("machine's way down began or was given up")
 		}
-		d.take(l.units)
+		d.take(now, l.units)
 	})
 	return units.Instant{}
 }
 
 // take applies a listing: it is complete, so what is not in it is absent. A unit that nobody told the
 // daemon about is an orphan.
-func (d *Daemon) take(seen []Observation) {
+func (d *Daemon) take(now units.Instant, seen []Observation) {
 	at := make(map[units.UnitID]Observation, len(seen))
 	for _, o := range seen {
 		at[o.ID] = o
@@ -80,6 +80,9 @@ func (d *Daemon) take(seen []Observation) {
 		}
 		u.observed = o
 		u.begun = u.begun || o.Phase != converge.Absent
+		if u.beganAt == 0 && u.up() {
+			u.beganAt = now.Boot
+		}
 	}
 }
 

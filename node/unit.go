@@ -49,6 +49,7 @@ type unit struct {
 	launches int // failed in a row
 	// begun: systemd may have run it in this boot.
 	begun     bool
+	beganAt   time.Duration // when it was started, or first seen up; 0 is never
 	admission admission
 
 	checks     []*check
@@ -66,7 +67,7 @@ func (u *unit) facts(d *Daemon, now units.Instant) converge.Facts {
 		ID: u.rec.ID, Now: now.Boot, Desired: u.rec.Assignment.Desired,
 		Confirmed: d.confirmed, Hold: d.hold(u, now),
 		// What a registry that is not trusted does not hold may be assigned all the same.
-		Assigned: u.assigned || !d.continuity.Trusted(),
+		Assigned: u.assigned || !d.trusts(),
 		Spec:     converge.Spec{Known: u.app != nil || !u.refused.IsZero(), Refused: u.refused},
 		Closure:  u.closure,
 		Service:  u.service(d, now),
@@ -99,7 +100,7 @@ func (u *unit) service(d *Daemon, now units.Instant) converge.Service {
 	}
 	o := u.observed
 	if u.bound() {
-		o.Reason = d.whyEnded(o, now)
+		o.Reason = d.whyEnded(u, now)
 	}
 	return converge.Service{Phase: o.Phase, Result: o.Result, ExitCode: o.ExitCode, Signal: o.Signal, Reason: o.Reason}
 }
