@@ -3,6 +3,7 @@ package figures
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -52,33 +53,44 @@ func collects(ctx context.Context, s *chaos.Stage, r *recorder) error {
 }
 
 // lackScript tells what is missing of the closures of all that runs: the kernel knows which program each
-// process executes, and Nix what that refers to.
+// process executes, Nix what a root refers to. Last it tells how many roots it has looked at.
 const lackScript = `for exe in /proc/[0-9]*/exe; do
 	path=$(readlink "$exe") || continue
 	case $path in /nix/store/*) ;; *) continue ;; esac
 	case $path in *' (deleted)') echo "$path"; continue ;; esac
 done
+roots=0
 for root in /nix/var/nix/gcroots/nsched/*; do
 	[ -e "$root" ] || { [ ! -L "$root" ] || echo "$root"; continue; }
+	roots=$((roots + 1))
 	nix-store --query --requisites "$(readlink -f "$root")" | while read -r path; do [ -e "$path" ] || echo "$path"; done
-done`
+done
+echo "$roots"`
 
 func lacking(ctx context.Context, s *chaos.Stage) (int, error) {
-	counts := make([]int, len(s.Nodes))
+	counts, roots := make([]int, len(s.Nodes)), make([]int, len(s.Nodes))
 	group, all := errgroup.WithContext(ctx)
 	for i, n := range s.Nodes {
 		group.Go(func() error {
 			out, err := n.Exec(all, "sh", "-ec", lackScript)
-			counts[i] = len(strings.Fields(out))
+			if err != nil {
+				return err
+			}
+			lines := strings.Split(out, "\n")
+			counts[i] = len(lines) - 1
+			roots[i], err = strconv.Atoi(lines[len(lines)-1])
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return 0, fmt.Errorf("look for what is missing: %w", err)
 	}
-	sum := 0
-	for _, n := range counts {
-		sum += n
+	sum, held := 0, 0
+	for i := range counts {
+		sum, held = sum+counts[i], held+roots[i]
+	}
+	if held < batch {
+		return 0, fmt.Errorf("look for what is missing: %d roots hold %d packages: %w", held, batch, errOtherwise)
 	}
 	// A unit that does not run lacks something too.
 	return sum + max(0, batch-living(s)), nil

@@ -127,6 +127,9 @@ func few(ctx context.Context, s *chaos.Stage, r *recorder, figure string) error 
 	return nil
 }
 
+// errOtherwise: a service was not started with what was submitted.
+var errOtherwise = errors.New("it is not what was submitted")
+
 // reloads has systemd read its units again, and compares what each service was started with.
 func reloads(ctx context.Context, s *chaos.Stage, r *recorder) error {
 	const name = "same"
@@ -149,6 +152,11 @@ func reloads(ctx context.Context, s *chaos.Stage, r *recorder) error {
 	before, err := argvs(s, name)
 	if err != nil {
 		return err
+	}
+	for unit, argv := range before {
+		if !bytes.Contains(argv, []byte("\x00"+strings.Join(awkward, "\x00")+"\x00")) {
+			return fmt.Errorf("%s was started with %q: %w", unit, argv, errOtherwise)
+		}
 	}
 	r.under(ReloadChanged, fmt.Sprintf("%d units on %d nodes, arguments with $, ;, %%, quotes, tab and newline", len(before), len(s.Nodes)))
 	for range r.n {
