@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -79,15 +80,31 @@ func lockDir(dir string) (*os.File, error) {
 
 // Endpoints are where clients reach the server, with the ports that it got.
 func (s *Server) Endpoints() []string {
-	out := make([]string, 0, len(s.etcd.Clients))
-	for i, l := range s.etcd.Clients {
-		u := s.etcd.Config().ListenClientUrls[i]
-		if u.Scheme == "http" || u.Scheme == "https" {
-			u.Host = l.Addr().String()
+	urls := s.etcd.Config().ListenClientUrls
+	out := make([]string, 0, len(urls))
+	for _, u := range urls {
+		if u.Port() == "0" {
+			u.Host = s.drawn(u.Hostname())
 		}
 		out = append(out, u.String())
 	}
 	return out
+}
+
+// drawn is where etcd listens that was to take any free port of an address. Its listeners are in no order,
+// those of fixed ports and of sockets among them.
+func (s *Server) drawn(host string) string {
+	fixed := map[string]bool{}
+	for _, u := range s.etcd.Config().ListenClientUrls {
+		fixed[u.Port()] = true
+	}
+	for _, l := range s.etcd.Clients {
+		at, port, err := net.SplitHostPort(l.Addr().String())
+		if err == nil && !fixed[port] && (at == host || net.ParseIP(at).Equal(net.ParseIP(host)) || net.ParseIP(host).IsUnspecified()) {
+			return net.JoinHostPort(host, port)
+		}
+	}
+	return net.JoinHostPort(host, "0")
 }
 
 // Err tells when the server dies by itself. The channel is closed after Close.
