@@ -35,6 +35,9 @@ func Standard(ctx context.Context, seed uint64, trace *Trace) (*Cluster, error) 
 	return Play(ctx, Draw(seed), trace)
 }
 
+// notSettled is how a run is told of that did not come to rest.
+const notSettled = "not settled"
+
 // machineFaultRate is how often a call of systemd or Nix fails while faults strike.
 const machineFaultRate = 0.02
 
@@ -58,7 +61,7 @@ func Play(ctx context.Context, s Schedule, trace *Trace, prepare ...func(*Cluste
 		return c, err
 	}
 	if err := c.Watchman.Settled(c.Operator); err != nil {
-		return c, fmt.Errorf("seed %d: not settled %v after the last fault: %w", s.Seed, (s.End - s.Rest).D(), err)
+		return c, fmt.Errorf("seed %d: "+notSettled+" %v after the last fault: %w", s.Seed, (s.End - s.Rest).D(), err)
 	}
 	if c.Watchman.Placed == 0 || len(s.Faults) > 0 && c.Trace.Kinds["strike"] == 0 {
 		return c, fmt.Errorf("seed %d: nothing ran: %d units placed, %d faults", s.Seed, c.Watchman.Placed, c.Trace.Kinds["strike"])

@@ -25,6 +25,13 @@ func TestAUnitOnALostNodeIsReplaced(t *testing.T) {
 	if err := c.Run(60 * time.Second); err != nil {
 		t.Fatal(err)
 	}
+	if running := len(c.Nodes()[1].Running()) + len(c.Nodes()[2].Running()); running != 3 {
+		t.Errorf("%d units run on the machines that are left, want 3", running)
+	}
+	c.Nodes()[0].PowerOn()
+	if err := c.Run(4 * time.Minute); err != nil {
+		t.Fatal(err)
+	}
 	if err := c.Watchman.Settled(c.Operator); err != nil {
 		t.Fatal(err)
 	}

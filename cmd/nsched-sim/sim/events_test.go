@@ -90,11 +90,11 @@ func TestAnOrphanIsToldOnce(t *testing.T) {
 
 func TestTheLeaderTellsWhatItDecidedAndWhoIsLost(t *testing.T) {
 	c := NewCluster(t.Context(), 1, NewTrace(nil), Size{Nodes: 3, Schedulers: 2})
-	c.After(5*time.Second, func() { c.Operator.Submit(App(0), 3, 100) })
+	c.After(5*time.Second, func() { c.Operator.Submit(App(6), 3, 100) }) // its replacement is to stay
 	c.After(20*time.Second, func() { c.Nodes()[0].PowerOff() })
 	c.After(60*time.Second, func() { c.Nodes()[0].PowerOn() })
 	c.After(80*time.Second, func() { hand(t, c.World, Keys.App(App(1)), map[string]any{"count": "many"}) })
-	c.After(90*time.Second, func() { c.Operator.Stop(App(0)) })
+	c.After(90*time.Second, func() { c.Operator.Stop(App(6)) })
 	if err := c.Run(2 * time.Minute); err != nil {
 		t.Fatal(err)
 	}

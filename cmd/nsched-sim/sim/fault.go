@@ -187,6 +187,13 @@ func theNodes(c Cast, _ *rand.Rand) (string, bool) { return "", len(c.Nodes) > 0
 // StandardFaults are the faults that every shell must survive.
 func StandardFaults() []Fault { return standardFaults }
 
+// BasicFaults are those of them that leave alone what etcd holds: they need nobody who sets it right again.
+func BasicFaults() []Fault {
+	return slices.DeleteFunc(slices.Concat(processFaults, networkFaults, etcdFaults, hostFaults), func(f Fault) bool {
+		return f.Name == "etcd restored" || f.Name == "etcd full"
+	})
+}
+
 var standardFaults = slices.Concat(processFaults, networkFaults, etcdFaults, hostFaults, machineFaults, unitFaults, handFaults)
 
 // onProcess, onHost and onNode make a strike of what hits one of these; one that is not there is not hit.

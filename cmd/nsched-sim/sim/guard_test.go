@@ -56,7 +56,7 @@ func TestEveryGuardHoldsItsPlaceAndIsFresh(t *testing.T) {
 func TestGuardsComeBackAfterEveryMixOfFaults(t *testing.T) {
 	for seed := uint64(1); seed <= 200; seed++ {
 		w, guards := guardWorld(t, seed)
-		w.Chaos(StandardFaults(), 20, 10*time.Second, 5*time.Minute)
+		w.Chaos(BasicFaults(), 20, 10*time.Second, 5*time.Minute)
 		if err := w.Run(6 * time.Minute); err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +76,7 @@ func TestASeedReplaysBitForBit(t *testing.T) {
 		var sums [2]string
 		for i := range sums {
 			w, _ := guardWorld(t, seed)
-			w.Chaos(StandardFaults(), 20, 10*time.Second, 2*time.Minute)
+			w.Chaos(BasicFaults(), 20, 10*time.Second, 2*time.Minute)
 			if err := w.Run(3 * time.Minute); err != nil {
 				t.Fatal(err)
 			}

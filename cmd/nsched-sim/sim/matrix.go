@@ -57,7 +57,7 @@ func names[T ~string](list []T) []string {
 // unreachable says why a cell cannot be hit; "" is that it can.
 func unreachable(c Cell) string {
 	switch {
-	case c.Is == string(units.PhaseFailed):
+	case c.Of == ofRollout && c.Is == string(units.PhaseFailed):
 		return "no rollout is given up yet"
 	case c.Fault == "leader crash" || c.Fault == "leader pause":
 		if c.Of == ofElection && c.Is == nobodyLeads {

@@ -302,7 +302,7 @@ func TestNodesReplayBitForBit(t *testing.T) {
 				}
 			}
 			w.MachineFaults = 0.05
-			w.Chaos(StandardFaults(), 20, 10*time.Second, 2*time.Minute)
+			w.Chaos(BasicFaults(), 20, 10*time.Second, 2*time.Minute)
 			must(t, w.Run(3*time.Minute))
 			sums[i] = w.Trace.Sum()
 		}

@@ -86,7 +86,7 @@ func TestNodesComeToRestAfterEveryMixOfFaults(t *testing.T) {
 			}
 		}
 		w.MachineFaults = 0.05
-		w.Chaos(StandardFaults(), 25, 10*time.Second, 5*time.Minute)
+		w.Chaos(BasicFaults(), 25, 10*time.Second, 5*time.Minute)
 		if err := w.Run(5 * time.Minute); err != nil {
 			t.Error(err)
 			continue

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -44,7 +45,7 @@ type shrinker struct {
 
 // try plays a schedule and takes it if it fails in the same way.
 func (h *shrinker) try(what string, s Schedule) bool {
-	if h.left <= 0 || h.ctx.Err() != nil {
+	if h.left <= 0 || h.ctx.Err() != nil || !restful(s) {
 		return false
 	}
 	h.left--
@@ -54,6 +55,22 @@ func (h *shrinker) try(what string, s Schedule) bool {
 	}
 	h.best.Schedule, h.best.Err = s, err
 	_, _ = fmt.Fprintf(h.log, "%s: %d faults, %d acts, %d nodes, %v: %v\n", what, len(s.Faults), len(s.Acts), s.Nodes, s.End.D(), err)
+	return true
+}
+
+// restful reports whether the operator leaves every app as it can come to rest.
+func restful(s Schedule) bool {
+	last := map[int]Act{}
+	for _, a := range s.Acts {
+		if a.Kind == actSubmit || a.Kind == actStop {
+			last[a.App] = a
+		}
+	}
+	for _, a := range last { // order-free: any of them will do
+		if a.Kind == actSubmit && slices.Contains(harmful, a.Flaw) {
+			return false
+		}
+	}
 	return true
 }
 
@@ -70,8 +87,11 @@ func (h *shrinker) round() bool {
 		after.Schedulers < before.Schedulers || after.End < before.End
 }
 
-// shorten ends the run sooner.
+// shorten ends the run sooner. One that did not come to rest is given the time that it had.
 func (h *shrinker) shorten() {
+	if strings.Contains(h.signature, notSettled) {
+		return
+	}
 	for part := Span(2); part <= 16; part *= 2 {
 		for {
 			s := h.best.Schedule
