@@ -108,6 +108,7 @@ type Daemon struct {
 	registerAt   time.Duration
 	registered   bool
 	nodeRevision int64
+	lookAgain    bool // whether the registration is as it was written
 	keyUnique    bool // no other node has registered this one's key
 	nodeExtra    registry.Extra
 	agentLease   registry.LeaseID

@@ -88,6 +88,8 @@ func (d *Daemon) register(now units.Instant) units.Instant {
 		d.putAgent()
 	case now.Reached(d.agentAt):
 		d.keepAgent(now)
+	case d.lookAgain:
+		d.lookForNode()
 	default:
 		return now.Add(d.agentAt - now.Boot)
 	}
@@ -113,12 +115,30 @@ func (d *Daemon) describe(now units.Instant) units.Instant {
 			d.o.Logger.Warn().Err(err).Msg("machine could not be described")
 			return
 		}
-		d.described = true
+		d.described, d.lookAgain = true, true
 		if !reflect.DeepEqual(n, d.self) {
 			d.self, d.registered = n, false
 		}
 	})
 	return units.Instant{}
+}
+
+// lookForNode makes sure that the registration is still the one that was written: a hand may have removed or
+// changed it, and without one the node is none.
+func (d *Daemon) lookForNode() {
+	d.registering, d.lookAgain = true, false
+	key := d.o.Keys.Node(d.o.Node)
+	loop.Go(d.o.Executor, "look", key, func(ctx context.Context) (registry.RangeResult, error) {
+		return d.o.KV.Range(ctx, registry.Range{Key: key})
+	}, func(now units.Instant, r registry.RangeResult, err error) {
+		d.registering = false
+		if err != nil || len(r.KVs) == 1 && r.KVs[0].ModRevision == d.nodeRevision {
+			return // what could not be read is looked at in a minute
+		}
+		d.o.Logger.Warn().Int64("rev", d.nodeRevision).Msg("the node's registration is not as it was written")
+		d.registered = false
+		d.reread(now, key, r.KVs)
+	})
 }
 
 // registration notes a failure and tries again later.
