@@ -122,7 +122,9 @@ func TestASecondGuardIsRefusedAndTakesNothing(t *testing.T) {
 	first := holding(t, p.Socket)
 	second := p
 	second.Ready = func() error { t.Error("the second is ready"); return nil }
-	err := second.Run(t.Context())
+	limited, stop := context.WithTimeout(t.Context(), 5*time.Second)
+	defer stop()
+	err := second.Run(limited)
 	if err == nil || !strings.Contains(err.Error(), "another guard runs") || !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
 		t.Errorf("the second ended with %v", err)
 	}
