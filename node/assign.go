@@ -81,15 +81,22 @@ func (d *Daemon) add(u *unit) {
 	d.order = slices.Insert(d.order, at, id)
 }
 
-// cluster is where the view of the cluster's identity and clock is applied.
+// cluster is where the view of the cluster's identity and clock, and of the node's registration, is applied.
 type cluster struct{ d *Daemon }
 
 // Apply implements registry.Sink.
 func (s cluster) Apply(b registry.Batch) {
 	d := s.d
 	d.doubted = d.doubted || b.Regressed
+	if b.Regressed {
+		d.registered = false // revisions of two histories cannot be compared
+	}
 	for _, c := range b.Changes {
 		switch c.Key {
+		case d.o.Keys.Node(d.o.Node):
+			if d.shown = c.ModRevision; c.Deleted {
+				d.shown = 0
+			}
 		case d.o.Keys.Cluster():
 			if v, ok := word[units.Cluster](d, c); ok {
 				d.seen.cluster = v

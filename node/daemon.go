@@ -52,7 +52,7 @@ type Options struct {
 type Daemon struct {
 	o     Options
 	view  *registry.View // of units/<node>/
-	about *registry.View // of the cluster's identity and clock
+	about *registry.View // of the cluster's identity and clock, and of nodes/<node>
 
 	units map[units.UnitID]*unit
 	order []units.UnitID // of units, sorted: what is done in a pass does not depend on a map's order
@@ -108,8 +108,10 @@ type Daemon struct {
 	registerAt   time.Duration
 	registered   bool
 	nodeRevision int64
-	lookAgain    bool // whether the registration is as it was written
-	keyUnique    bool // no other node has registered this one's key
+	registeredAt time.Duration
+	registeredIn int64 // the tenure of the last registration that was put; 0 is none in this life
+	shown        int64 // the mod revision of the registration as viewed; 0 is absent
+	keyUnique    bool  // no other node has registered this one's key
 	nodeExtra    registry.Extra
 	agentLease   registry.LeaseID
 	agentOut     bool
@@ -163,7 +165,7 @@ func New(o Options) (*Daemon, error) {
 	}
 	d.about, err = registry.NewView(registry.ViewOptions{
 		KV: o.KV, Exec: o.Executor, Mail: o.Mail, Sink: cluster{d}, Rand: o.Rand, Log: o.Logger,
-		Keys: []string{o.Keys.Cluster(), o.Keys.Clock()},
+		Keys: []string{o.Keys.Cluster(), o.Keys.Clock(), o.Keys.Node(o.Node)},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("view the cluster: %w", err)

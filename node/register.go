@@ -75,9 +75,15 @@ func (d *Daemon) register(now units.Instant) units.Instant {
 	if !now.Reached(d.registerAt) {
 		return now.Add(d.registerAt - now.Boot)
 	}
+	strayed, next := d.strayed(now)
+	if strayed {
+		d.registered = false
+	}
 	switch {
 	case !d.described || !d.inPlace() || !d.confirmed:
 		return units.Instant{}
+	case d.agentOut && now.Reached(d.agentAt):
+		d.keepAgent(now) // a daemon lives also while its registration is refused
 	case !d.registered && d.nodeRevision == 0 && !d.keyUnique:
 		d.checkKey()
 	case !d.registered:
@@ -86,12 +92,8 @@ func (d *Daemon) register(now units.Instant) units.Instant {
 		d.grantAgent()
 	case !d.agentOut:
 		d.putAgent()
-	case now.Reached(d.agentAt):
-		d.keepAgent(now)
-	case d.lookAgain:
-		d.lookForNode()
 	default:
-		return now.Add(d.agentAt - now.Boot)
+		return loop.Earliest(next, now.Add(d.agentAt-now.Boot))
 	}
 	return units.Instant{}
 }
@@ -115,30 +117,12 @@ func (d *Daemon) describe(now units.Instant) units.Instant {
 			d.o.Logger.Warn().Err(err).Msg("machine could not be described")
 			return
 		}
-		d.described, d.lookAgain = true, true
+		d.described = true
 		if !reflect.DeepEqual(n, d.self) {
 			d.self, d.registered = n, false
 		}
 	})
 	return units.Instant{}
-}
-
-// lookForNode makes sure that the registration is still the one that was written: a hand may have removed or
-// changed it, and without one the node is none.
-func (d *Daemon) lookForNode() {
-	d.registering, d.lookAgain = true, false
-	key := d.o.Keys.Node(d.o.Node)
-	loop.Go(d.o.Executor, "look", key, func(ctx context.Context) (registry.RangeResult, error) {
-		return d.o.KV.Range(ctx, registry.Range{Key: key})
-	}, func(now units.Instant, r registry.RangeResult, err error) {
-		d.registering = false
-		if err != nil || len(r.KVs) == 1 && r.KVs[0].ModRevision == d.nodeRevision {
-			return // what could not be read is looked at in a minute
-		}
-		d.o.Logger.Warn().Int64("rev", d.nodeRevision).Msg("the node's registration is not as it was written")
-		d.registered = false
-		d.reread(now, key, r.KVs)
-	})
 }
 
 // registration notes a failure and tries again later.
@@ -173,7 +157,10 @@ func (d *Daemon) putNode() {
 		case err != nil:
 			d.registration(now, err)
 		case r.Succeeded:
-			d.registered, d.nodeRevision, d.registerErr = true, r.Revision, nil
+			// Unless another tenure began, or the machine became another, while this was written.
+			d.registered = tenure == d.place.Tenure && reflect.DeepEqual(self, d.self)
+			d.nodeRevision, d.registerErr = r.Revision, nil
+			d.registeredAt, d.registeredIn = now.Boot, tenure
 			d.answered(now)
 			d.o.Logger.Info().Int64("tenure", tenure).Msg("node registered")
 		default:
@@ -190,7 +177,8 @@ func (d *Daemon) reread(now units.Instant, key string, kvs []registry.KeyValue) 
 	before := d.nodeRevision
 	d.nodeRevision, d.nodeExtra = 0, registry.Extra{}
 	if len(kvs) == 0 {
-		d.keyUnique = false // what comes is a first registration
+		// What comes is a first registration, unless a hand took away what this tenure's was.
+		d.keyUnique = d.registeredIn == d.place.Tenure
 		if before == 0 {
 			d.registerAt = now.Boot + guardEvery
 		}
@@ -198,9 +186,12 @@ func (d *Daemon) reread(now units.Instant, key string, kvs []registry.KeyValue) 
 	}
 	there, extra, err := registry.Decode[units.Node](key, kvs[0].Value)
 	switch {
+	case err != nil && d.replaceable(kvs[0].Value):
+		d.nodeRevision = kvs[0].ModRevision
 	case err != nil:
-		d.registration(now, err)
+		d.registration(now, fmt.Errorf("%w: whose name this is cannot be told: remove the key if it is this machine's", err))
 	case there.Key != d.self.Key:
+		d.registeredIn = 0
 		d.registration(now, fmt.Errorf("%w: give this machine another name, or run: nsched nodes forget %s", errPinned, d.o.Node))
 	default:
 		if before == kvs[0].ModRevision {
@@ -252,7 +243,8 @@ func (d *Daemon) putAgent() {
 		case err != nil:
 			d.registration(now, err)
 		case r.Succeeded:
-			d.agentOut, d.agentAt, d.agentMod, d.registerErr = true, now.Boot+agentEvery, r.Revision, nil
+			d.agentOut = tenure == d.place.Tenure
+			d.agentAt, d.agentMod, d.registerErr = now.Boot+agentEvery, r.Revision, nil
 		default:
 			there := int64(0)
 			for _, kv := range r.Results[0].Range.KVs {
