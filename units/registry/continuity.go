@@ -67,6 +67,7 @@ type Continuity struct {
 	loaded  bool
 	read    bool // a complete read was offered since the start
 	busy    bool
+	turned  bool // see Turned
 	dueAt   time.Duration
 	err     error // why the disk could not be read or written
 	cluster units.Cluster
@@ -97,18 +98,20 @@ func (c *Continuity) judge() {
 	if !c.loaded || !c.read {
 		return
 	}
-	before := c.seen.Held
+	before := c.seen
 	c.seen = c.seen.Next(c.cluster, c.clock)
+	c.turned = c.turned || before.Epoch != 0 && c.seen.Epoch != before.Epoch
 	switch {
-	case before == "" && c.seen.Held != "":
+	case before.Held == "" && c.seen.Held != "":
 		c.hold(c.seen.Held)
-	case before != "" && c.seen.Held == "":
+	case before.Held != "" && c.seen.Held == "":
 		c.o.Log.Info().Int64("epoch", c.seen.Epoch).Msg("the registry is accepted again")
 	}
 }
 
 func (c *Continuity) hold(why string) {
 	c.seen.Held = why
+	c.turned = true
 	c.o.Log.Error().Str("reason", why).Msg("the registry is not believed; everything stays as it is")
 }
 
@@ -123,6 +126,16 @@ func (c *Continuity) Trusted() bool {
 // Seen returns how far the registry was ever seen, and why it is not believed. It is the zero value until
 // that has been loaded.
 func (c *Continuity) Seen() Seen { return c.seen }
+
+// Turned reports, once, that etcd may have begun another history since it was last asked: it went back, or
+// somebody has accepted that it did. A view that was not there at the time goes on where it was, in the new
+// history, and never learns what that one lacks: every view is to read everything anew. That one of them then
+// finds its revision gone back is no news.
+func (c *Continuity) Turned() bool {
+	turned := c.turned
+	c.turned = false
+	return turned
+}
 
 // Held says why the registry is not believed any more; "" when it is, or when nothing is known yet.
 func (c *Continuity) Held() string {
