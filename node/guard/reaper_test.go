@@ -141,7 +141,7 @@ func TestTheReapersCallsAreMadeAgain(t *testing.T) {
 			w.guard.paused = true
 			w.until("the fence comes", func() bool { return !w.fresh() })
 			w.fails = map[string]error{kind: errors.New("out of order")}
-			w.run(3 * time.Second)
+			w.run(3300 * time.Millisecond)
 			w.fails = nil
 			w.run(allowed)
 			if u.running {
@@ -202,10 +202,12 @@ func TestANewTenureIsNoSurprise(t *testing.T) {
 }
 
 func TestAUnitThatBeganRightBeforeTheFenceIsKilledInTimeAsWell(t *testing.T) {
-	for before := tick; before < 5*time.Second; before += 300 * time.Millisecond {
-		w := reaped(t)
+	for before := tick; before < 4*time.Second; before += 300 * time.Millisecond {
+		w := newWorld(t).begin()
 		w.guard.paused = true
 		until := w.state().FreshUntil
+		w.run(1100 * time.Millisecond) // its lists fall beside the fence
+		w.startReaper()
 		w.run(until - w.now.Boot - before)
 		u := w.start("app", 0)
 		w.until("it is dead", func() bool { return !u.running })
