@@ -165,7 +165,9 @@ func TestLossesOfMostNodesFreezeEvictionsUntilAPersonConfirmsThem(t *testing.T) 
 	if lives := s.Lives("spread"); len(lives) != 3 {
 		t.Errorf("evictions are frozen and there are lives %+v", lives)
 	}
-	types(t, s, append([]string{"nodes", "confirm-lost", "-y"}, lost...)...)
+	for _, name := range lost {
+		types(t, s, "nodes", "confirm-lost", name, "-y")
+	}
 	stage.Eventually(t, "what they ran is replaced", func() error {
 		alive := 0
 		for _, u := range s.Units(t, "spread") {

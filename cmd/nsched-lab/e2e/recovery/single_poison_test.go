@@ -67,7 +67,9 @@ func TestAnAppWhoseKeysAreAllPoisonedHarmsNoOther(t *testing.T) {
 func TestPoisonInTheClustersOwnKeysStopsNothing(t *testing.T) {
 	s := single.Led(t)
 	s.Submits(t, s.Wide("calm", 3))
+	s.Submits(t, alone(s, "calm-alone"))
 	before := s.Up(t, "calm", 3, "", nil)
+	bound := s.Up(t, "calm-alone", 1, "", nil)
 	p := s.Keys.Prefix()
 	for _, c := range poisons {
 		t.Run(c.name, func(t *testing.T) {
@@ -112,7 +114,7 @@ func TestPoisonInTheClustersOwnKeysStopsNothing(t *testing.T) {
 			}
 			poison(t, s, own, c.value)
 			time.Sleep(settling)
-			untouched(t, s, before)
+			untouched(t, s, append(bound, before...))
 			if c.value == nil {
 				// The leader writes the time again. An older time would look as if etcd had gone back.
 				own = slices.DeleteFunc(own, func(kv registry.KeyValue) bool { return kv.Key == s.Keys.Clock() })
@@ -126,4 +128,6 @@ func TestPoisonInTheClustersOwnKeysStopsNothing(t *testing.T) {
 			goesOn(t, s, "calm", before)
 		})
 	}
+	s.Up(t, "calm-alone", 1, "", nil)
+	neverTwice(t, s, "calm-alone")
 }
