@@ -37,6 +37,7 @@ type machine struct {
 	contact time.Time
 	seen    registry.Seen
 	key     string
+	address string
 	place   guard.State
 	fresh   bool // the guard is
 	stuck   map[units.UnitID]bool
@@ -50,7 +51,7 @@ func newMachine(t *testing.T) *machine {
 		t.Fatal(err)
 	}
 	m := &machine{
-		t: t, memory: registry.NewMemory(registry.MemoryOptions{}), keys: keys, key: "key-of-n1",
+		t: t, memory: registry.NewMemory(registry.MemoryOptions{}), keys: keys, key: "key-of-n1", address: "10.0.0.1",
 		disk: map[units.UnitID]Record{}, stuck: map[units.UnitID]bool{}, started: map[units.UnitID]systemd.Record{}, fresh: true,
 	}
 	m.put(keys.Cluster(), units.Cluster{ID: "c", Epoch: 1, Schema: 1})
@@ -312,7 +313,7 @@ func (g bareGuard) State(context.Context) (guard.State, error) {
 }
 
 func (b bareMachine) Describe(context.Context) (units.Node, error) {
-	return units.Node{Key: b.m.key, BootID: b.m.boot, System: "x86_64-linux", AppSchema: units.AppSchema, Addresses: []string{"10.0.0.1"}}, nil
+	return units.Node{Key: b.m.key, BootID: b.m.boot, System: "x86_64-linux", AppSchema: units.AppSchema, Addresses: []string{b.m.address}}, nil
 }
 
 func (c bareContact) Load() (time.Time, error)  { return c.m.contact, nil }

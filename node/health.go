@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"net"
-	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -85,7 +84,8 @@ func (d *Daemon) probe(u *unit, i int) func(context.Context) error {
 		h := checks.HTTP[i]
 		target := h.URL
 		if target == "" {
-			target = (&url.URL{Scheme: "http", Host: net.JoinHostPort(d.address(), d.port(u, h.Port)), Path: "/"}).JoinPath(h.Path).String()
+			// The path is part of a URL as it stands, with its escapes and its query.
+			target = "http://" + net.JoinHostPort(d.address(), d.port(u, h.Port)) + h.Path
 		}
 		return func(ctx context.Context) error {
 			expanded, err := units.Expand(target, vars)
