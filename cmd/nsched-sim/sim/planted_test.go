@@ -28,7 +28,13 @@ const plantedSeeds = 60
 const leastBySimulation = 18
 
 // lawful are the mistakes that a test of one part notices, and the simulation does not: package and test.
-var lawful = map[planted.Bug][2]string{}
+var lawful = map[planted.Bug][2]string{
+	planted.StopLastWrite:     {"node", "TestOfTwoWordsAboutAUnitTheFurthestCounts"},
+	planted.CompactionIgnored: {"units/registry", "TestCompactionUnderAWatchLeadsToANewRead"},
+	planted.CapacityUnchecked: {"scheduler", "TestWhatANodeOffersIsComparedWhenAPlacementIsWritten"},
+	planted.EvictUnseen:       {"scheduler", "TestANodeThatComesBackMeanwhileIsNotEvicted"},
+	planted.OldStatusBelieved: {"scheduler/placement", "TestReconcile"},
+}
 
 // caught is who noticed a mistake, and what it took.
 type caught struct {

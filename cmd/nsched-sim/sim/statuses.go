@@ -34,18 +34,18 @@ func (m *Watchman) reported(p *Process, t registry.Txn) {
 // follows checks that a status may follow the one that it replaces.
 func (m *Watchman) follows(p *Process, k unitKey) {
 	s, there := m.mirror.status[k]
-	was, had := m.mirror.before.status[k]
-	if !there || !had || was.bad || was.Assignment != s.Assignment {
+	if !there {
 		return
 	}
-	if !s.State.CanFollow(was.State) {
-		m.fail(StatesInOrder, "%s said that %s is %s after %s", p.Name, k.id, s.State, was.State)
-	}
-	if _, knew := m.machines.knew[k]; !knew && s.Desired == units.DesiredStop {
+	switch _, knew := m.machines.knew[k]; {
+	case s.Desired == units.DesiredStop && !knew:
 		m.machines.knew[k] = m.w.now
+	case s.Desired != units.DesiredStop && knew:
+		m.fail(AttemptsOnce, "%s took back that %s was told to stop", p.Name, k.id)
 	}
-	if s.Desired.Rank() < was.Desired.Rank() {
-		m.fail(StatesInOrder, "%s took back that %s was told to %s", p.Name, k.id, was.Desired)
+	was, had := m.mirror.before.status[k]
+	if had && !was.bad && was.Assignment == s.Assignment && !s.State.CanFollow(was.State) {
+		m.fail(StatesInOrder, "%s said that %s is %s after %s", p.Name, k.id, s.State, was.State)
 	}
 }
 
