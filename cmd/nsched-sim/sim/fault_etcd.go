@@ -91,6 +91,7 @@ func restore(w *World, s Strike) func() {
 			w.Net.EtcdStop()
 		}
 		w.After(away, func() {
+			w.etcd.sync()
 			w.Trace.Add(w.now, "fault", fmt.Sprintf("etcd restored to revision %d", snapshot.Revision()))
 			w.Etcd.Restore(snapshot)
 			w.Operator.forget(wanted)

@@ -67,6 +67,7 @@ type link struct {
 // no answer comes.
 func request[T any](ctx context.Context, l *link, write bool, lost error, do func(context.Context) (T, error)) (T, error) {
 	n, h := l.n, l.p.host
+	n.w.etcd.sync()
 	c, _ := ctx.Value(callKey{}).(*call)
 	if c == nil {
 		c = &call{}
@@ -80,6 +81,7 @@ func request[T any](ctx context.Context, l *link, write bool, lost error, do fun
 		c.took = n.Timeout
 		n.w.Trace.Add(n.w.now, "fault", l.p.Name+" write held back")
 		n.w.After(h.uniform(n.Timeout/2, 4*n.Timeout), func() {
+			n.w.etcd.sync()
 			if !n.EtcdDown {
 				_, err := do(context.WithoutCancel(ctx))
 				n.w.Trace.Add(n.w.now, "late", l.p.Name+" held write landed: "+outcome(err))

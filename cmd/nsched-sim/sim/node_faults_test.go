@@ -271,14 +271,10 @@ func TestAUnitThatEndedWellIsNotStartedAgain(t *testing.T) {
 	doc := strings.Replace(helloDocument, `"command"`, `"restart":{"attempts":0},"command"`, 1)
 	hand(t, w, Keys.Generation(units.AppID{Namespace: "default", Name: "hello"}, 1), units.Submission{Document: doc})
 	starts := 0
-	n.Systemd = systemd.NewFake(func(s systemd.Service, k int) systemd.Program {
+	n.run(systemd.NewFake(func(s systemd.Service, k int) systemd.Program {
 		starts++
 		return systemd.Program{Ends: true, Life: 100 * time.Millisecond}
-	})
-	w.sources = append(w.sources, source{
-		next:    n.Systemd.Next,
-		advance: func(now time.Duration) { n.Systemd.Advance(units.Instant{Boot: now}) },
-	})
+	}))
 	n.Daemon.Kill()
 	n.Daemon.Start()
 	must(t, w.Run(5*time.Second))

@@ -118,12 +118,14 @@ func (n *Net) healed(h *Host) {
 // EtcdStop and EtcdStart make etcd unreachable and reachable for everybody; its data stays.
 func (n *Net) EtcdStop() {
 	n.w.Trace.Add(n.w.now, "fault", "etcd unreachable")
+	n.w.etcd.sync()
 	n.EtcdDown = true
 }
 
 // EtcdStart ends EtcdStop.
 func (n *Net) EtcdStart() {
 	n.w.Trace.Add(n.w.now, "fault", "etcd reachable")
+	n.w.etcd.sync()
 	n.EtcdDown = false
 	for _, h := range n.w.hosts {
 		n.healed(h)

@@ -23,6 +23,7 @@ type World struct {
 	seq  int64
 
 	Etcd       *registry.Memory
+	etcd       twin
 	Net        Net
 	Trace      *Trace
 	hosts      []*Host
@@ -80,7 +81,8 @@ func New(ctx context.Context, seed uint64, trace *Trace) *World {
 	w := &World{ctx: ctx, Seed: seed, rng: rand.New(rand.NewPCG(seed, 0x6e73636865640001)), Trace: trace, Revoked: map[registry.LeaseID]bool{}, tenures: map[units.NodeName]int64{}}
 	w.Net = Net{w: w, Base: time.Millisecond, Jitter: 2 * time.Millisecond, Timeout: 5 * time.Second}
 	w.Etcd = registry.NewMemory(registry.MemoryOptions{})
-	w.sources = append(w.sources, w.etcd())
+	w.etcd = twin{w: w}
+	w.sources = append(w.sources, w.etcd.source())
 	w.followTenures()
 	return w
 }
@@ -149,7 +151,6 @@ func (w *World) source(name string) *rand.Rand {
 type source struct {
 	next    func() (at time.Duration, ok bool)
 	advance func(now time.Duration)
-	always  bool // advance also when nothing is due
 }
 
 // Run makes everything happen that is due before the world is until old, and returns the first broken
@@ -166,13 +167,16 @@ func (w *World) Run(until time.Duration) error {
 				return err
 			}
 		}
-		next, mine := w.soonest()
+		next, its := w.soonest()
 		if next > until {
-			w.advance(until)
+			w.now = max(w.now, until)
+			w.etcd.sync()
 			return nil
 		}
-		w.advance(next)
-		if mine {
+		w.now = max(w.now, next)
+		if its != nil {
+			its.advance(w.now)
+		} else {
 			w.due.pop().fn()
 		}
 		w.check()
@@ -180,47 +184,44 @@ func (w *World) Run(until time.Duration) error {
 	return w.err
 }
 
-// soonest returns when something happens next, and whether it is an event of the world's own.
-func (w *World) soonest() (time.Duration, bool) {
-	next, mine := time.Duration(math.MaxInt64), false
+// soonest returns when something happens next, and which source it comes from; nil is that it is an event of
+// the world's own. What happens by itself comes first.
+func (w *World) soonest() (next time.Duration, its *source) {
+	next = math.MaxInt64
 	if len(w.due) > 0 {
-		next, mine = w.due[0].at, true
+		next = w.due[0].at
 	}
-	for _, s := range w.sources {
-		if at, ok := s.next(); ok && at < next {
-			next, mine = max(at, w.now), false
+	for i := range w.sources {
+		if at, ok := w.sources[i].next(); ok && at <= next {
+			next, its = at, &w.sources[i]
 		}
 	}
-	return next, mine
+	return next, its
 }
 
-// advance moves time on.
-func (w *World) advance(to time.Duration) {
-	w.now = max(w.now, to)
-	for _, s := range w.sources {
-		if at, ok := s.next(); s.always || ok && at <= w.now {
-			s.advance(w.now)
-		}
+// twin is the clock of the twin of etcd, which is set only when somebody looks. While etcd is down it stands
+// still, so leases do not end: an etcd that comes back extends them all by at least as much.
+type twin struct {
+	w    *World
+	last time.Duration // the world's time when it was set
+}
+
+func (t *twin) sync() {
+	d := t.w.now - t.last
+	t.last = t.w.now
+	if d > 0 && !t.w.Net.EtcdDown {
+		t.w.Etcd.Advance(t.w.Etcd.Now() + d)
 	}
 }
 
-// etcd is the twin as a source. While it is down its clock stands still, so its leases do not end: an
-// etcd that comes back extends them all by at least as much.
-func (w *World) etcd() source {
-	last := w.now
+// source is the twin whose leases end by themselves.
+func (t *twin) source() source {
 	return source{
-		always: true,
 		next: func() (time.Duration, bool) {
-			at, ok := w.Etcd.NextExpiry()
-			return w.now + at - w.Etcd.Now(), ok && !w.Net.EtcdDown
+			at, ok := t.w.Etcd.NextExpiry()
+			return t.last + at - t.w.Etcd.Now(), ok && !t.w.Net.EtcdDown
 		},
-		advance: func(now time.Duration) {
-			d := now - last
-			last = now
-			if !w.Net.EtcdDown {
-				w.Etcd.Advance(w.Etcd.Now() + d)
-			}
-		},
+		advance: func(time.Duration) { t.sync() },
 	}
 }
 
