@@ -64,6 +64,7 @@ type Fake struct {
 
 	saturated bool
 	hanging   bool
+	goingDown bool
 	deferred  []func() // calls that PID 1 has not come to
 
 	live    []units.UnitID
@@ -112,6 +113,9 @@ func (f *Fake) Start(_ context.Context, s Service) error {
 	return f.call("start", s.Unit, func() error {
 		if f.units[s.Unit] != nil {
 			return ErrExists
+		}
+		if f.goingDown {
+			return ErrUnavailable // its job would undo that of the shutdown
 		}
 		if err := f.note(s); err != nil {
 			return err
@@ -185,7 +189,7 @@ func (f *Fake) Die(id units.UnitID, p Program) {
 func (f *Fake) Reboot() {
 	f.mu.Lock()
 	defer f.unlock()
-	f.saturated, f.hanging, f.deferred = false, false, nil
+	f.saturated, f.hanging, f.goingDown, f.deferred = false, false, false, nil
 	clear(f.bound)
 	clear(f.down)
 	for _, u := range slices.Clone(f.order) {

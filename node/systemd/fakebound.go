@@ -142,6 +142,21 @@ func (f *Fake) catchUp() {
 	}
 }
 
+// ShutDown makes PID 1 stop every unit and start none any more, as it does when the machine goes down.
+func (f *Fake) ShutDown() {
+	f.mu.Lock()
+	defer f.unlock()
+	f.tick()
+	f.goingDown = true
+	for _, u := range slices.Clone(f.order) {
+		if f.saturated {
+			f.deferred = append(f.deferred, u.stop)
+			continue
+		}
+		u.stop()
+	}
+}
+
 // Live returns the units of which the app itself runs, in order: what a person sees who looks at the
 // machine's processes. The caller does not change it.
 func (f *Fake) Live() []units.UnitID {

@@ -9,6 +9,7 @@ import (
 // hostFaults are what happens to whole machines.
 var hostFaults = []Fault{
 	{Name: "power loss", Weight: 3, Least: time.Second, Most: 90 * time.Second, Aim: anyHost, Strike: onHost(powerLoss)},
+	{Name: "reboot", Weight: 3, Least: 5 * time.Second, Most: 90 * time.Second, Aim: anyNode, Strike: onNode(reboot)},
 	{Name: "power loss of a room", Weight: 2, Least: 5 * time.Second, Most: 2 * time.Minute, Aim: aRoom, Strike: func(w *World, s Strike) func() {
 		var room []*NodeHost
 		for name := range strings.SplitSeq(s.Target, ",") {
