@@ -17,7 +17,10 @@
 //   - A key that is missing or cannot be read changes nothing: see package placement.
 //   - On a registry that went back in time nothing is decided until an operator raised its epoch; see
 //     registry.Continuity.
-//   - Losses are decided by leases alone (placement.Lost), never by the clocks of two machines.
+//   - Losses are decided by leases alone (placement.Lost), never by the clocks of two machines, and recorded
+//     with their cluster time before anything is decided on them.
+//   - A placement is written only while its node has the tenure that it names and offers what it did; an
+//     eviction, and what replaces it, only while the lost node is away, or in the later tenure that was seen.
 //
 // Not promised: an order between apps, or that a plan made a moment ago is still the best.
 package scheduler

@@ -7,6 +7,7 @@
 //	rank        which of those is best                           rank.go room.go
 //	plan        missing units first, then updates, one by one     planner.go fill.go update.go
 //	explain     why what was not placed was not                   explain.go sentence.go
+//	bound       when a unit cannot run any more                    bound.go epoch.go
 //
 // Words:
 //
@@ -19,6 +20,8 @@
 //	fill      a slot without a unit; update: a slot whose unit is of another generation
 //	moving    a slot on its way to the target; an app has at most update.maxParallel when it begins more
 //	ready     a unit that is healthy, or runs and has no checks
+//	bound     a unit that ends with its node's tenure: a singleton's, or one with onPartition: stop
+//	passed    a bound unit whose node has a later tenure: it is gone
 //
 // A slot goes through this, and each arrow is one plan, for between two of them a node has to act:
 //
@@ -26,7 +29,8 @@
 //	ready -> new one placed beside it -> new one ready, old one told to stop -> deleted
 //	ready -> told to stop -> ended, deleted, new one placed   an update for which there is no room
 //	ended by itself -> deleted, waits -> placed               back-off; the slot's record remembers
-//	on a lost node -> evicted and placed elsewhere            one transaction
+//	on a lost node -> evicted and placed elsewhere            one transaction; after lostAfter
+//	on a lost node -> placed elsewhere beside it -> its node is back -> the one that is not well stops
 //
 // Laws, each a test over random clusters:
 //
@@ -39,6 +43,12 @@
 //     as the plan leaves it.
 //   - Another node never stops a unit that is of its app's target.
 //   - A unit goes only to a node that admits its namespace.
+//   - A unit of a singleton is placed only when no other unit of the app, in whichever slot and of whichever
+//     generation, can still run; bound.go says when that is. On machines that keep the rules of guards no two
+//     ever run at a time.
+//   - A unit on a lost node is replaced no earlier than its app's lostAfter says, counted from the recorded
+//     loss, and bound ones not before they are gone.
+//   - What is decided of units out of reach names the leases that it relies on (Holding).
 //   - No attempt of a slot is given out twice, as long as records, assignments and statuses are in the
 //     snapshot.
 //   - What cannot be read changes nothing: an app whose intent or target is unreadable is left as it is
@@ -46,5 +56,6 @@
 //     unreadable or unknown keeps its units.
 //
 // Not promised: the best of all plans. Units are placed one after the other, by priority, and nothing that
-// runs is moved to make room.
+// runs is moved to make room. After a restore nobody knows of units that were forgotten and are not bound
+// until their nodes have said so: such a unit, of a time when its app was no singleton, may run beside one.
 package placement
