@@ -9,8 +9,8 @@ import (
 	"github.com/nsched/nsched/units/planted"
 )
 
-// unsureFor is how long after the guard could not vouch for the node's place the end of a bound unit is
-// put down to that: systemd may be slow to tell of it.
+// unsureFor is how long after the guard could not vouch for the node's place a bound unit may have been
+// seen up and its end is still put down to that: it takes its time to stop.
 const unsureFor = time.Minute
 
 // bound reports whether the unit may run only in the tenure that it was assigned in.
@@ -29,9 +29,10 @@ func (d *Daemon) vouched(tenure int64, now units.Instant) bool {
 	return d.guardErr == nil && d.inPlace() && d.place.Fresh(tenure, now.Boot)
 }
 
-// watchGuard remembers when the guard could last not vouch for the node.
+// watchGuard remembers when the guard could last not vouch for the node. Until it has been asked for the
+// first time nobody knows, and it ended nothing that this daemon has seen.
 func (d *Daemon) watchGuard(now units.Instant) {
-	if !d.vouched(d.place.Tenure, now) {
+	if (d.place.asked || d.guardErr != nil) && !d.vouched(d.place.Tenure, now) {
 		d.unsureAt = now.Boot
 	}
 }
@@ -74,9 +75,9 @@ func (d *Daemon) holdBound(u *unit, now units.Instant) units.Reason {
 // whyEnded is why a bound unit has ended, as far as nobody told it to: systemd cannot tell a guard's stop,
 // or a reaper's kill, from a person's. The guard's it was if the guard had not been sure while the unit ran;
 // one that crashes of itself has failed, and waits for its next attempt like any other.
-func (d *Daemon) whyEnded(u *unit, now units.Instant) units.Reason {
+func (d *Daemon) whyEnded(u *unit) units.Reason {
 	o := u.observed
-	unsure := u.beganAt != 0 && d.unsureAt > u.beganAt && now.Boot < d.unsureAt+unsureFor
+	unsure := u.beganAt != 0 && d.unsureAt > u.beganAt && u.upAt < d.unsureAt+unsureFor
 	if o.Phase != converge.Ended || !unsure && o.Reason.Code != units.ReasonStopTimeout {
 		return o.Reason
 	}

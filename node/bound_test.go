@@ -238,3 +238,97 @@ func TestABoundUnitThatCrashesHasFailedLikeAnyOther(t *testing.T) {
 	m.systemd.Die(id, systemd.Program{ExitCode: 1})
 	m.wantStatus(id, units.StateFailed, units.ReasonExited)
 }
+
+// The guard ended a unit while systemd answered nobody. When it answered again, more than a minute later,
+// the guard had long been sure again: the end was told as a crash, for which the next attempt waits.
+func TestAnEndThatSystemdTellsOfLateIsStillTheGuards(t *testing.T) {
+	m := newMachine(t)
+	m.lease()
+	id := m.assign("one", singletonApp, units.DesiredRun)
+	m.wantStatus(id, units.StateRunning, "")
+	m.systemd.Hang(true)
+	m.fresh = false
+	m.Advance(10 * time.Second)
+	if err := m.systemd.Bounds().Kill(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	m.Advance(time.Second)
+	m.fresh = true
+	m.wantStatus(id, units.StateRunning, "")
+	m.Advance(5 * time.Minute)
+	m.systemd.Hang(false)
+	m.wantStatus(id, units.StateFailed, units.ReasonFenced)
+}
+
+// A daemon that has just begun has not heard of its guard yet, which is no doubt of the guard's.
+func TestACrashAfterTheDaemonsRestartIsACrash(t *testing.T) {
+	m := newMachine(t)
+	m.lease()
+	id := m.assign("one", singletonApp, units.DesiredRun)
+	m.wantStatus(id, units.StateRunning, "")
+	m.restart()
+	m.Settle()
+	m.Bench.Advance(5 * time.Second)
+	m.systemd.Die(id, systemd.Program{ExitCode: 1})
+	m.wantStatus(id, units.StateFailed, units.ReasonExited)
+}
+
+// systemd hangs for a minute in the middle of a start, and does in the end what it was asked for, however
+// often that was.
+func TestABoundUnitWhoseStartHangsRunsOnce(t *testing.T) {
+	m := newMachine(t)
+	m.lease()
+	m.Advance(10 * time.Second)
+	m.systemd.Hang(true)
+	id := m.assign("one", singletonApp, units.DesiredRun)
+	m.Advance(time.Minute)
+	if s := m.status(id); s.State.Terminal() {
+		t.Fatalf("told as %+v while nobody knows", s)
+	}
+	m.systemd.Hang(false)
+	m.wantStatus(id, units.StateRunning, "")
+	before := m.status(id)
+	m.Advance(5 * time.Minute)
+	if after := m.status(id); after.Invocation != before.Invocation || after.Restarts != 0 {
+		t.Errorf("it was %+v and is %+v", before, after)
+	}
+}
+
+// Its tenure ends while its start hangs: nobody says that it is over before systemd has answered.
+func TestAStartThatHangsBeyondItsTenureIsNotToldAsOverBeforeItIsKnown(t *testing.T) {
+	m := newMachine(t)
+	m.lease()
+	m.Advance(10 * time.Second)
+	m.systemd.Hang(true)
+	id := m.assign("one", singletonApp, units.DesiredRun)
+	m.Advance(10 * time.Second)
+	m.claim()
+	m.Advance(time.Minute)
+	if s := m.status(id); s.State.Terminal() {
+		t.Fatalf("told as %+v while nobody knows", s)
+	}
+	m.systemd.Hang(false)
+	m.Advance(time.Minute)
+	m.wantRuns(id, false)
+	if s := m.status(id); s.State != units.StateFailed {
+		t.Errorf("told as %+v", s)
+	}
+}
+
+// A stop that hangs stops nothing, and so is no end.
+func TestABoundUnitWhoseStopHangsHasNotEnded(t *testing.T) {
+	m := newMachine(t)
+	m.lease()
+	id := m.assign("one", singletonApp, units.DesiredRun)
+	m.wantStatus(id, units.StateRunning, "")
+	m.systemd.Hang(true)
+	m.put(m.keys.Unit("n1", id), units.Assignment{Desired: units.DesiredStop, Tenure: m.place.Tenure})
+	m.Advance(time.Minute)
+	m.wantRuns(id, true)
+	if s := m.status(id); s.State.Terminal() {
+		t.Errorf("told as %+v while it runs", s)
+	}
+	m.systemd.Hang(false)
+	m.wantStatus(id, units.StateStopped, units.ReasonStopped)
+	m.wantRuns(id, false)
+}

@@ -80,8 +80,11 @@ func (d *Daemon) take(now units.Instant, seen []Observation) {
 		}
 		u.observed = o
 		u.begun = u.begun || o.Phase != converge.Absent
-		if u.beganAt == 0 && u.up() {
-			u.beganAt = now.Boot
+		if u.up() {
+			u.upAt = now.Boot
+			if u.beganAt == 0 {
+				u.beganAt = now.Boot
+			}
 		}
 	}
 }

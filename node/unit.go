@@ -50,6 +50,7 @@ type unit struct {
 	// begun: systemd may have run it in this boot.
 	begun     bool
 	beganAt   time.Duration // when it was started, or first seen up; 0 is never
+	upAt      time.Duration // when it was last seen up
 	admission admission
 
 	checks     []*check
@@ -70,7 +71,7 @@ func (u *unit) facts(d *Daemon, now units.Instant) converge.Facts {
 		Assigned: u.assigned || !d.trusts(),
 		Spec:     converge.Spec{Known: u.app != nil || !u.refused.IsZero(), Refused: u.refused},
 		Closure:  u.closure,
-		Service:  u.service(d, now),
+		Service:  u.service(d),
 		Over:     d.over(u), GoingDown: d.goingDown,
 		Launch: u.launch,
 		Ended:  u.rec.Ended, EndStored: u.report.endStored() && u.onDisk(),
@@ -94,13 +95,13 @@ func (u *unit) facts(d *Daemon, now units.Instant) converge.Facts {
 }
 
 // service is systemd's word, or nothing while an action is in flight or no listing has begun since.
-func (u *unit) service(d *Daemon, now units.Instant) converge.Service {
+func (u *unit) service(d *Daemon) converge.Service {
 	if u.busy[laneSystemd] || d.listed <= u.acted {
 		return converge.Service{}
 	}
 	o := u.observed
 	if u.bound() {
-		o.Reason = d.whyEnded(u, now)
+		o.Reason = d.whyEnded(u)
 	}
 	return converge.Service{Phase: o.Phase, Result: o.Result, ExitCode: o.ExitCode, Signal: o.Signal, Reason: o.Reason}
 }
