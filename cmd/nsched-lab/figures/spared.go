@@ -74,13 +74,16 @@ func halves(ctx context.Context, s *chaos.Stage, r *recorder) error {
 		if err := sleep(ctx, 40*time.Second); err != nil {
 			return err
 		}
+		healed := time.Now()
 		if err := s.Lab.Net().Heal(ctx); err != nil {
 			return err
 		}
 		if _, err := s.Converge(ctx, patience); err != nil {
 			return err
 		}
-		if err := r.add(HalfEvicted, float64(len(s.Evictions(begun, time.Now(), name)))); err != nil {
+		evicted := s.Evictions(begun, time.Now(), name)
+		r.log.Info().Time("cut", begun).Time("healed", healed).Strs("evicted", evicted).Msg("half of the nodes were away")
+		if err := r.add(HalfEvicted, float64(len(evicted))); err != nil {
 			return err
 		}
 	}
