@@ -3,6 +3,7 @@ package node
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -179,5 +180,32 @@ func TestARegistrationCountsForTheTenureThatItWasPutIn(t *testing.T) {
 	m.Advance(10 * time.Second)
 	if kv := m.there(m.keys.Node("n1")); kv.ModRevision < m.place.Tenure {
 		t.Errorf("in tenure %d it is registered at %d", m.place.Tenure, kv.ModRevision)
+	}
+}
+
+// Two at once would compare what the other is about to change.
+func TestANodeMakesOneRequestAboutItsRegistrationAtATime(t *testing.T) {
+	about := []string{"check-key", "register", "grant", "agent", "keepalive"}
+	m := newMachine(t)
+	met := map[string]bool{}
+	for range 400 {
+		for range 3 {
+			m.Step()
+		}
+		flying := 0
+		for _, task := range m.Exec.Waiting() {
+			if slices.Contains(about, task.Kind) {
+				flying++
+				met[task.Kind] = true
+			}
+		}
+		if flying > 1 {
+			t.Fatalf("waiting for %v", m.Exec.Waiting())
+		}
+		m.Exec.RunAll()
+		m.Now = m.Now.Add(50 * time.Millisecond)
+	}
+	if len(met) != len(about) {
+		t.Errorf("met %v", met)
 	}
 }

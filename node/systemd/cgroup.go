@@ -38,19 +38,27 @@ func (Bounds) Kill(ctx context.Context, id units.UnitID) error {
 		if err != nil {
 			return fail(err)
 		}
-		fresh := false
-		for pid := range pids {
-			fresh = fresh || !killed[pid]
-			killed[pid] = true
-			if err := kill(pid, id.ServiceName()); err != nil {
-				return fail(err)
-			}
+		fresh, err := killAll(pids, id.ServiceName(), killed)
+		if err != nil {
+			return fail(err)
 		}
 		if !fresh {
 			return nil
 		}
 	}
 	return fail(errors.New("it makes new ones faster than they are killed"))
+}
+
+// killAll kills every process of the service that it can: one that it cannot kill protects no other. It
+// reports whether there were any that are not among the killed, and adds them.
+func killAll(pids map[int]bool, service string, killed map[int]bool) (fresh bool, err error) {
+	var errs []error
+	for pid := range pids { // order-free: each is killed, and the errors are told together
+		fresh = fresh || !killed[pid]
+		killed[pid] = true
+		errs = append(errs, kill(pid, service))
+	}
+	return fresh, errors.Join(errs...)
 }
 
 // kill kills the process if it is still one of the service's: a pid may be another's by now, a descriptor
