@@ -101,6 +101,38 @@ func (s *Stage) Unordered(from, to time.Time, apps ...string) []cluster.Life {
 	return out
 }
 
+const (
+	// fenceAfter is when what is bound to a tenure is told to stop, and fenceSlack what all that is
+	// not exact may take.
+	fenceAfter = 6 * time.Second
+	fenceSlack = 500 * time.Millisecond
+)
+
+// Tardy returns the units bound to a tenure that ran on for too long on a node that was away from a time to
+// another.
+func (s *Stage) Tardy(node string, from, to time.Time) []string {
+	var out []string
+	for name, stop := range bound {
+		due := from.Add(fenceAfter + stop + fenceSlack)
+		for _, l := range tardy(s.Lives(name), node, from, due, to) {
+			out = append(out, fmt.Sprintf("%s on %s until %s and not %s", l.Unit, l.Host, endText(l), clockText(due)))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// tardy selects the lives on a node that had begun when it went away and had not ended when they were due.
+// A node that was back by then may have been renewed.
+func tardy(lives []cluster.Life, node string, from, due, to time.Time) []cluster.Life {
+	if due.After(to) {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(lives), func(l cluster.Life) bool {
+		return l.Host != node || !l.Start.Before(from) || !l.End.IsZero() && !l.End.After(due)
+	})
+}
+
 // stops says whether an event of an assignment orders a stop.
 func (s *Stage) stops(e Event) bool {
 	if e.Deleted {

@@ -50,6 +50,30 @@ func TestTwoLivesOfASingletonAtATimeAreSeenHoweverTheyLie(t *testing.T) {
 	}
 }
 
+func TestWhatRunsOnWithoutTheClusterForTooLongIsTardy(t *testing.T) {
+	second := func(s float64) time.Time { return time.Unix(1000, 0).Add(time.Duration(s * float64(time.Second))) }
+	on := func(host string, l cluster.Life) cluster.Life { l.Host = host; return l }
+	for _, c := range []struct {
+		name string
+		life cluster.Life
+		to   float64
+		want bool
+	}{
+		{"ended in time", on("n1", life("1", 1, 0, 18.4)), 40, false},
+		{"ended too late", on("n1", life("1", 1, 0, 18.6)), 40, true},
+		{"has not ended", on("n1", life("1", 1, 0, 0)), 40, true},
+		{"the node was back before", on("n1", life("1", 1, 0, 0)), 18, false},
+		{"on another node", on("n2", life("1", 1, 0, 0)), 40, false},
+		{"had not begun", on("n1", life("1", 1, 11, 0)), 40, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := tardy([]cluster.Life{c.life}, "n1", second(10), second(18.5), second(c.to)); (len(got) > 0) != c.want {
+				t.Errorf("it says %v", got)
+			}
+		})
+	}
+}
+
 func TestALockIsHeldByOneLifeAndItsTokenRises(t *testing.T) {
 	for _, c := range []struct {
 		name  string

@@ -17,9 +17,9 @@
 //
 // After each fault all must be as people want it within ConvergeWithin: every unit runs once, where etcd
 // says, and answers; no unit that runs on whatever happens has stopped unless its assignment said so or
-// its machine had no power; no singleton has run twice at any time. At the end the histories are checked
-// as a whole: fence tokens and terms have an order in which they can have happened (porcupine), and
-// assignments only advanced.
+// its machine had no power; no singleton has run twice at any time; what is bound to a tenure has ended
+// in time on a node that heard nothing. At the end the histories are checked as a whole: fence tokens and
+// terms have an order in which they can have happened (porcupine), and assignments only advanced.
 //
 // Not judged: requests that fail while a fault lasts are counted and told. Not struck: guard and reaper
 // both stopped while systemd is, processes that the kernel does not let die, a pause of the whole machine,

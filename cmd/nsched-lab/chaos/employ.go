@@ -14,8 +14,11 @@ var (
 	singletons = []string{"lone-quick", "lone-slow", "lone-deaf"}
 	// kept run on whatever happens, but where their machine has no power.
 	kept = []string{"web", "pair", "steady", "patient", "everywhere"}
-	// bound stop where their node has lost the cluster, and so do singletons.
-	bound = []string{"tied"}
+	// bound stop where their node has lost the cluster: singletons, and those that say so. Each has its
+	// stop time.
+	bound = map[string]time.Duration{
+		"lone-quick": 2 * time.Second, "lone-slow": 4 * time.Second, "lone-deaf": 8 * time.Second, "tied": 2 * time.Second,
+	}
 )
 
 // Singletons are the names of those that run all the time.
@@ -33,15 +36,15 @@ const (
 // steady are the documents of the apps that run all the time.
 func (s *Stage) steady() []Document {
 	path := s.Variants[0]
-	lone := func(name, stop string, args ...string) Document {
+	lone := func(name string, args ...string) Document {
 		return s.Worker(name, path, append([]string{"-writes", "250ms"}, args...)...).
-			With("singleton", true).With("stop", Document{"timeout": stop})
+			With("singleton", true).With("stop", Document{"timeout": bound[name].String()})
 	}
 	return []Document{
-		lone("lone-quick", "2s"),
-		lone("lone-slow", "4s", "-stop-takes", "2s"),
+		lone("lone-quick"),
+		lone("lone-slow", "-stop-takes", "2s"),
 		// Its stop takes longer than what a lease leaves time for, so its replacement comes later.
-		lone("lone-deaf", "8s", "-ignore-stop"),
+		lone("lone-deaf", "-ignore-stop"),
 		s.Worker("web", path).With("count", 4).With("algorithm", "spread").published(webPort),
 		s.Worker("pair", path).With("count", 2).With("algorithm", "spread").published(pairPort),
 		s.Worker("steady", path).With("count", 5).With("algorithm", "spread"),

@@ -42,6 +42,8 @@ type Blow struct {
 	Lasts time.Duration
 	// heal takes it back. It must do so whatever happened meanwhile.
 	heal func(context.Context) error
+	// away are nodes that hear and say nothing for as long as it lasts.
+	away []string
 	// calm says that nothing may be evicted for it, nor any name removed.
 	calm bool
 }

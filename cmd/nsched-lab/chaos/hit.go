@@ -31,6 +31,8 @@ type Hit struct {
 	Overlaps  []string `json:"overlaps,omitempty"`
 	// Overlapped is how long singletons ran twice, all together.
 	Overlapped time.Duration `json:"overlappedNs"`
+	// Tardy are units bound to a tenure that ran on for too long on a node that was away.
+	Tardy []string `json:"tardy,omitempty"`
 	// Evicted are the stops that the scheduler ordered of apps that run on whatever happens, Unnamed the DNS
 	// records removed of apps that nobody changed.
 	Evicted []string `json:"evicted,omitempty"`
@@ -57,6 +59,7 @@ func (h Hit) Wrong() error {
 	add(h.Lost == "" && h.Took > ConvergeWithin, "converged after %v; at %v: %s", h.Took.Round(time.Second), ConvergeWithin, h.Missing)
 	add(len(h.Unordered) > 0, "stopped and nobody ordered it: %q", h.Unordered)
 	add(len(h.Overlaps) > 0, "twice at a time: %q", h.Overlaps)
+	add(len(h.Tardy) > 0, "ran on without the cluster: %q", h.Tardy)
 	add(h.Restless, "too much was lost at once to take anything back, and yet %q were evicted and %q removed", h.Evicted, h.Unnamed)
 	return errors.Join(errs...)
 }
@@ -83,8 +86,15 @@ func (s *Stage) Strike(ctx context.Context, d *Draw, faults ...Fault) (Hit, erro
 			continue
 		}
 		h.Faults, h.Targets, calm = append(h.Faults, f.Name), append(h.Targets, blow.Target), calm && blow.calm
+		since := time.Now()
 		healing.Go(func() {
 			_ = sleep(ctx, blow.Lasts) // cut short, it is healed all the same
+			for _, node := range blow.away {
+				tardy := s.Tardy(node, since, time.Now())
+				mu.Lock()
+				h.Tardy = append(h.Tardy, tardy...)
+				mu.Unlock()
+			}
 			life, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 			defer cancel()
 			if err := blow.heal(life); err != nil {

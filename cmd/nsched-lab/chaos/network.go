@@ -19,7 +19,8 @@ func networkFaults() []Fault {
 	return []Fault{
 		{"node-cut", DomainNode, "a node's cable pulled, 3 to 35 s", func(ctx context.Context, s *Stage, d *Draw) (*Blow, error) {
 			n := d.node(s)
-			return &Blow{Target: n.Name(), Lasts: d.between(shortestCut, longestCut), heal: s.mend(n)}, s.Lab.Net().Partition(ctx, n.Name())
+			blow := &Blow{Target: n.Name(), Lasts: d.between(shortestCut, longestCut), heal: s.mend(n), away: []string{n.Name()}}
+			return blow, s.Lab.Net().Partition(ctx, n.Name())
 		}},
 		{"node-deaf", DomainNode, "nothing from etcd arrives at a node, 3 to 35 s", func(ctx context.Context, s *Stage, d *Draw) (*Blow, error) {
 			return s.oneWay(ctx, d, d.node(s).Name(), false)
@@ -69,7 +70,7 @@ func (s *Stage) oneWay(ctx context.Context, d *Draw, name string, outward bool) 
 		}
 	}
 	heal := func(ctx context.Context) error { return s.Find(ctx, drops...) }
-	return &Blow{Target: name, Lasts: d.between(shortestCut, longestCut), heal: heal}, s.Lose(ctx, drops...)
+	return &Blow{Target: name, Lasts: d.between(shortestCut, longestCut), heal: heal, away: []string{name}}, s.Lose(ctx, drops...)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -24,6 +24,9 @@ func powerFaults() []Fault {
 		{"half-gone", DomainAll, "more than half of the nodes are cut off at once, 25 to 35 s", func(ctx context.Context, s *Stage, d *Draw) (*Blow, error) {
 			list := d.nodes(s, len(s.Nodes)/2+1)
 			blow := &Blow{Target: nodeNames(list), Lasts: d.between(25*time.Second, longestCut), calm: true}
+			for _, n := range list {
+				blow.away = append(blow.away, n.Name())
+			}
 			blow.heal = func(ctx context.Context) error {
 				return eachNode(ctx, list, func(ctx context.Context, n *cluster.Node) error { return s.mend(n)(ctx) })
 			}

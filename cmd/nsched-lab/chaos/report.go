@@ -83,15 +83,15 @@ func (r Report) Markdown(w io.Writer) error {
 	}
 	fmt.Fprintf(&b, "Singletons lived %d lives and wrote %d times with their fence tokens; control groups were looked at %d times.\n\n",
 		r.Lives, r.Writes, r.Rounds)
-	b.WriteString("| fault | n | converged, median | worst | late | lost | stops nobody ordered | singleton twice | evicted | names removed | failed requests |\n")
-	b.WriteString("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
+	b.WriteString("| fault | n | converged, median | worst | late | lost | stops nobody ordered | singleton twice | bound too long | evicted | names removed | failed requests |\n")
+	b.WriteString("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
 	for _, f := range Faults() {
 		c := r.class(f.Name)
 		if c.n == 0 {
 			continue
 		}
-		fmt.Fprintf(&b, "| %s | %d | %.1f s | %.1f s | %d | %d | %d | %d | %d | %d | %d |\n", f.What, c.n,
-			c.median().Seconds(), slices.Max(c.took).Seconds(), c.late, c.lost, c.unordered, c.overlaps, c.evicted, c.unnamed, c.failed)
+		fmt.Fprintf(&b, "| %s | %d | %.1f s | %.1f s | %d | %d | %d | %d | %d | %d | %d | %d |\n", f.What, c.n,
+			c.median().Seconds(), slices.Max(c.took).Seconds(), c.late, c.lost, c.unordered, c.overlaps, c.tardy, c.evicted, c.unnamed, c.failed)
 	}
 	b.WriteString("\nA hit with several faults beside each other counts for each of them. Times are from the end of the last fault and hold\n" +
 		"the wait for the leader's next sign of life, which it gives every 5 s.\n\n")
@@ -124,8 +124,8 @@ func (r Report) struck() int {
 
 // class is what came of all hits with one fault.
 type class struct {
-	n, late, lost, unordered, overlaps, evicted, unnamed, failed int
-	took                                                         []time.Duration
+	n, late, lost, unordered, overlaps, tardy, evicted, unnamed, failed int
+	took                                                                []time.Duration
 }
 
 func (r Report) class(name string) class {
@@ -142,7 +142,7 @@ func (r Report) class(name string) class {
 		if h.Lost != "" {
 			c.lost++
 		}
-		c.unordered, c.overlaps = c.unordered+len(h.Unordered), c.overlaps+len(h.Overlaps)
+		c.unordered, c.overlaps, c.tardy = c.unordered+len(h.Unordered), c.overlaps+len(h.Overlaps), c.tardy+len(h.Tardy)
 		c.evicted, c.unnamed, c.failed = c.evicted+len(h.Evicted), c.unnamed+len(h.Unnamed), c.failed+h.Crowd.Failed
 	}
 	return c

@@ -51,8 +51,12 @@ func TestOnlyWhatDoesNotMeetIsStruckSideBySide(t *testing.T) {
 		a, b string
 		want bool
 	}{
-		{"guard-pause", "leader-kill", true}, {"guard-pause", "daemon-kill", true}, {"guard-pause", "guard-pause", false},
-		{"leader-kill", "leader-pause", false}, {"quorum-loss", "cache-slow", false}, {"etcd-one-way", "node-cut", true},
+		{"guard-pause", "leader-kill", true},
+		{"guard-pause", "daemon-kill", true},
+		{"guard-pause", "guard-pause", false},
+		{"leader-kill", "leader-pause", false},
+		{"quorum-loss", "cache-slow", false},
+		{"etcd-one-way", "node-cut", true},
 	} {
 		if got := beside(pick(c.a), pick(c.b)); got != c.want {
 			t.Errorf("%s beside %s: %t", c.a, c.b, got)
@@ -75,7 +79,7 @@ func TestAReportTellsWhatWasWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"3 hits of 4 faults", "| SIGSTOP of a node's guard, 1 to 40 s | 2 | 37.0 s | 70.0 s | 1 | 0 | 0 | 0 | 0 | 0 | 2 |",
+		"3 hits of 4 faults", "| SIGSTOP of a node's guard, 1 to 40 s | 2 | 37.0 s | 70.0 s | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 2 |",
 		"| the cache sends 64 KiB a second, 20 to 30 s | 1 | 70.0 s |", "a promise is broken",
 	} {
 		if !strings.Contains(text.String(), want) {
