@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/loop/looptest"
 	"github.com/nsched/nsched/units/registry"
 )
 
@@ -45,5 +46,30 @@ func TestANodeThatIsRegisteredStaysSoWhateverOthersDo(t *testing.T) {
 	m.Advance(time.Minute)
 	if !m.d.Overview().Registered {
 		t.Errorf("says %v", m.d.registerErr)
+	}
+}
+
+// What could not be read says nothing, and is asked for again in a while.
+func TestANodeThatCannotLookForItsKeyRegistersLater(t *testing.T) {
+	m := newMachine(t)
+	for m.Exec.Find("check-key", "") == nil {
+		m.Step()
+		for _, task := range m.Exec.Waiting() {
+			if task.Kind != "check-key" {
+				task.Run(looptest.Applied)
+			}
+		}
+		m.Now = m.Now.Add(50 * time.Millisecond)
+	}
+	m.away = true
+	m.Exec.Find("check-key", "").Run(looptest.Applied)
+	m.away = false
+	m.Advance(registerAgain / 2)
+	if m.registered() || m.d.registerErr == nil || m.d.keyUnique {
+		t.Errorf("registered: %v, says %v", m.registered(), m.d.registerErr)
+	}
+	m.Advance(registerAgain)
+	if !m.registered() || m.d.registerErr != nil {
+		t.Errorf("registered: %v, says %v", m.registered(), m.d.registerErr)
 	}
 }
