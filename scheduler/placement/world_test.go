@@ -15,6 +15,7 @@ type world struct {
 	placement.Snapshot
 	rev    int64
 	policy placement.Policy
+	rows   map[units.NodeName]int // see row
 }
 
 func newWorld(nodes ...placement.Node) *world {
@@ -183,10 +184,23 @@ func (w *world) report(u *placement.Unit, state units.State, change ...func(*uni
 	for _, c := range change {
 		c(&u.Status)
 	}
-	if i := slices.IndexFunc(w.Nodes, func(n placement.Node) bool { return n.Name == u.Node }); i >= 0 {
+	if i, known := w.row(u.Node); known {
 		u.Status.Tenure = w.Nodes[i].Tenure
 	}
 	u.StatusRev = w.next()
+}
+
+// row is where a node is in the snapshot. It looks at none but that one, as long as none has come or gone.
+func (w *world) row(name units.NodeName) (int, bool) {
+	i, known := w.rows[name]
+	if !known || i >= len(w.Nodes) || w.Nodes[i].Name != name {
+		w.rows = make(map[units.NodeName]int, len(w.Nodes))
+		for i, n := range w.Nodes {
+			w.rows[n.Name] = i
+		}
+		i, known = w.rows[name]
+	}
+	return i, known
 }
 
 // lose has a node's lease end, and its loss recorded, now.
