@@ -86,7 +86,12 @@ func restore(w *World, s Strike) func() {
 	snapshot := w.Etcd.Snapshot()
 	wanted := w.Operator.remember()
 	away := time.Duration(r.IntN(3)) * uniform(r, time.Second, 30*time.Second) // 0: its clients never notice
-	return func() {
+	var heal func()
+	heal = func() {
+		if w.Net.EtcdDown { // it is put back when it can be reached, or nobody could tell since when it is
+			w.After(time.Second, heal)
+			return
+		}
 		if away > 0 {
 			w.Net.EtcdStop()
 		}
@@ -104,6 +109,7 @@ func restore(w *World, s Strike) func() {
 			w.acknowledge(uniform(r, 10*time.Second, 90*time.Second))
 		})
 	}
+	return heal
 }
 
 // acknowledge accepts what is in etcd, a while from now, and again until it could be written.
