@@ -34,6 +34,7 @@ type machine struct {
 	down    bool // the machine is shutting down
 	boot    string
 	disk    map[units.UnitID]Record
+	past    map[units.UnitID]Record
 	contact time.Time
 	seen    registry.Seen
 	key     string
@@ -52,7 +53,7 @@ func newMachine(t *testing.T) *machine {
 	}
 	m := &machine{
 		t: t, memory: registry.NewMemory(registry.MemoryOptions{}), keys: keys, key: "key-of-n1", address: "10.0.0.1",
-		disk: map[units.UnitID]Record{}, stuck: map[units.UnitID]bool{}, started: map[units.UnitID]systemd.Record{}, fresh: true,
+		disk: map[units.UnitID]Record{}, past: map[units.UnitID]Record{}, stuck: map[units.UnitID]bool{}, started: map[units.UnitID]systemd.Record{}, fresh: true,
 	}
 	m.put(keys.Cluster(), units.Cluster{ID: "c", Epoch: 1, Schema: 1})
 	m.put(keys.Clock(), units.Clock{N: 1, TimeMs: 1})
@@ -86,7 +87,7 @@ func (m *machine) restart() {
 			Manager: m.systemd, Files: bareFiles{m}, Bounds: sticky{m, m.systemd.Bounds()}, GuardUnit: "g.service", GuardSocket: "/run/g.sock",
 			Down: func(context.Context) (bool, error) { return m.down, nil },
 		},
-		Prober: nil, Records: bareDisk{m}, Guard: bareGuard{m}, Ports: noPorts{}, Machine: bareMachine{m}, Contact: bareContact{m},
+		Prober: nil, Records: bareDisk{m.disk}, Past: bareDisk{m.past}, Guard: bareGuard{m}, Ports: noPorts{}, Machine: bareMachine{m}, Contact: bareContact{m},
 		Seen: bareSeen{m}, Mail: m.Mail, Executor: m.Exec,
 	})
 	if err != nil {
@@ -221,7 +222,7 @@ type (
 	unreliable  struct{ m *machine }
 	bareStore   struct{}
 	bareFiles   struct{ m *machine }
-	bareDisk    struct{ m *machine }
+	bareDisk    struct{ records map[units.UnitID]Record }
 	bareGuard   struct{ m *machine }
 	bareMachine struct{ m *machine }
 	bareContact struct{ m *machine }
@@ -297,12 +298,12 @@ func (bareFiles) Remove(units.UnitID) error            { return nil }
 func (bareFiles) Sweep([]units.UnitID, []string) error { return nil }
 
 func (b bareDisk) Load() ([]Record, []error) {
-	records := slices.Collect(maps.Values(b.m.disk))
+	records := slices.Collect(maps.Values(b.records))
 	slices.SortFunc(records, func(a, b Record) int { return a.ID.Compare(b.ID) })
 	return records, nil
 }
-func (b bareDisk) Save(r Record) error          { b.m.disk[r.ID] = r; return nil }
-func (b bareDisk) Remove(id units.UnitID) error { delete(b.m.disk, id); return nil }
+func (b bareDisk) Save(r Record) error          { b.records[r.ID] = r; return nil }
+func (b bareDisk) Remove(id units.UnitID) error { delete(b.records, id); return nil }
 
 func (g bareGuard) State(context.Context) (guard.State, error) {
 	s := g.m.place

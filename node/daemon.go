@@ -21,7 +21,7 @@ const recordVersion = 1
 // DefaultMaxOfflineAge is how long after the last contact a node still starts what its disk holds.
 const DefaultMaxOfflineAge = 24 * time.Hour
 
-// Options makes a daemon. Every field but Seen, MaxOfflineAge, Rand and Logger is required.
+// Options makes a daemon. Every field but Past, Seen, MaxOfflineAge, Rand and Logger is required.
 type Options struct {
 	Node    units.NodeName
 	BootID  string
@@ -33,10 +33,12 @@ type Options struct {
 	Services Services
 	Prober   Prober
 	Records  Records
-	Guard    Guard
-	Ports    Ports
-	Machine  Machine
-	Contact  Contact
+	// Past keeps the last attempts that ended here; nil forgets them with the daemon.
+	Past    Records
+	Guard   Guard
+	Ports   Ports
+	Machine Machine
+	Contact Contact
 	// Seen keeps over a reboot how far the cluster was seen; nil keeps nothing.
 	Seen registry.SeenStore
 
@@ -59,6 +61,7 @@ type Daemon struct {
 	// passing is the order as it was when the present pass began.
 	passing []units.UnitID
 	bad     map[string]string
+	past    map[units.UnitID]Record // what ended here and is forgotten by the registry; see bury
 
 	loading, loaded bool
 	broken          []error // records that cannot be read
@@ -152,7 +155,7 @@ func New(o Options) (*Daemon, error) {
 		o.MaxOfflineAge = DefaultMaxOfflineAge
 	}
 	d := &Daemon{
-		o: o, units: map[units.UnitID]*unit{}, bad: map[string]string{},
+		o: o, units: map[units.UnitID]*unit{}, bad: map[string]string{}, past: map[units.UnitID]Record{},
 		fetching: map[string]bool{}, realised: map[string]bool{},
 	}
 	var err error
@@ -234,6 +237,7 @@ func (d *Daemon) pass(u *unit, now units.Instant) units.Instant {
 	if u.dropping {
 		return units.Instant{}
 	}
+	d.recall(u)
 	if !u.saved {
 		d.save(u, now)
 	}

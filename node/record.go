@@ -23,4 +23,6 @@ type Record struct {
 	LaunchedBoot string `json:"launchedBoot,omitempty"`
 	// Ended is how the attempt ended. It is never taken back.
 	Ended *converge.Ending `json:"ended,omitempty"`
+	// Cluster is the id of the cluster that assigned it, of an attempt that is past.
+	Cluster string `json:"cluster,omitempty"`
 }

@@ -20,12 +20,17 @@ func (d *Daemon) load() {
 	type loaded struct {
 		records []Record
 		errs    []error
+		past    []Record
 		contact time.Time
 	}
 	loop.Go(d.o.Executor, "load", "", func(context.Context) (loaded, error) {
 		var l loaded
 		l.records, l.errs = d.o.Records.Load()
 		var err error
+		if d.o.Past != nil {
+			// One that cannot be read is as good as none.
+			l.past, _ = d.o.Past.Load()
+		}
 		l.contact, err = d.o.Contact.Load()
 		return l, err
 	}, func(now units.Instant, l loaded, err error) {
@@ -36,6 +41,9 @@ func (d *Daemon) load() {
 		}
 		for _, err := range l.errs {
 			d.o.Logger.Error().Err(err).Msg("a unit's record could not be read and is left alone")
+		}
+		for _, rec := range l.past {
+			d.past[rec.ID] = rec
 		}
 		for _, rec := range l.records {
 			if d.units[rec.ID] == nil {
@@ -93,7 +101,11 @@ func (d *Daemon) drop(u *unit) {
 
 func (d *Daemon) removeRecord(u *unit) {
 	id := u.rec.ID
-	loop.Go(d.o.Executor, "forget", id.String(), func(context.Context) (struct{}, error) {
+	bury := d.bury(u)
+	loop.Go(d.o.Executor, "forget", id.String(), func(ctx context.Context) (struct{}, error) {
+		if err := bury(ctx); err != nil {
+			d.o.Logger.Warn().Err(err).Str("unit", id.String()).Msg("how a unit ended could not be kept on disk for longer")
+		}
 		return struct{}{}, d.o.Records.Remove(id)
 	}, func(_ units.Instant, _ struct{}, err error) {
 		u.dropping = false

@@ -98,7 +98,7 @@ func (s *session) runNode(ctx context.Context, c config, guardUnit, target strin
 				Down: manager.GoingDown,
 			},
 			Prober: node.NetProber{}, Ports: node.HostPorts{},
-			Records: node.RecordDir(state("units")), Contact: node.ContactFile(state("contact")),
+			Records: node.RecordDir(state("units")), Past: node.RecordDir(state("past")), Contact: node.ContactFile(state("contact")),
 			MaxOfflineAge: c.duration("node.maxOfflineAge"),
 			Seen:          registry.SeenFile(state("node-seen.json")),
 			Guard:         guardClient(guardSocket(c)),
