@@ -268,6 +268,40 @@ func TestHalfOfTheNodesAtOnceAreNotEvictedAfterAnEarlierLossEither(t *testing.T)
 	}
 }
 
+// Half of the nodes were cut off for a while. Nothing was evicted, until the first was back: then the other
+// was one lost node of four, and its units were evicted a second before it returned.
+func TestNodesThatReturnOneAfterTheOtherLoseNothing(t *testing.T) {
+	for _, pause := range []time.Duration{time.Second, 12 * time.Second, time.Minute} {
+		st := leading(t)
+		alive := map[units.NodeName]registry.LeaseID{}
+		for i := range 4 {
+			n := units.NodeName(fmt.Sprintf("n%d", i))
+			alive[n] = st.leased(n)
+		}
+		st.submit(helloID, evicted(hello(8)), 8)
+		st.run(20*time.Second, alive)
+		stops := func() (n int) {
+			for _, a := range st.assignments() {
+				if a.Desired == units.DesiredStop {
+					n++
+				}
+			}
+			return n
+		}
+		delete(alive, "n0")
+		delete(alive, "n1")
+		st.run(40*time.Second, alive)
+		if o := st.s.Overview(); stops() != 0 || !o.Frozen {
+			t.Fatalf("%d evictions, frozen %v", stops(), o.Frozen)
+		}
+		alive["n0"] = st.leased("n0")
+		st.run(pause, alive)
+		if got := stops(); (got == 0) != (pause < time.Minute) {
+			t.Errorf("%v after the first of two is back, %d units of the other have been evicted", pause, got)
+		}
+	}
+}
+
 // A keepalive that was late once counted its node as lost for good.
 func TestANodeThatWasLateOnceDoesNotFreezeEvictionsForGood(t *testing.T) {
 	st := leading(t)

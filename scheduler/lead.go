@@ -30,7 +30,7 @@ func (s *Scheduler) lead(ctx context.Context, now units.Instant) (units.Instant,
 	if s.view.Revision() >= term.Since && !s.leading {
 		s.leading, s.leadingSince, s.replan = true, now.Boot, true
 		s.world.begin()
-		s.losses, s.judged = placement.Losses{}, false
+		s.losses, s.judged, s.thawAt = placement.Losses{}, false, 0
 		s.events.Add(now, units.Event{Type: units.EventTermBegan, Reason: units.Reason{Message: s.o.Self.Name + " leads"}})
 		for id := range s.world.apps { // order-free: it fills a set
 			s.stale[id] = true
@@ -83,7 +83,7 @@ func (s *Scheduler) work(now units.Instant) units.Instant {
 	nowMs, timed := s.time.NowMs(now)
 	if timed { // the first leader writes the time before it decides anything
 		next = s.judge(now, nowMs)
-		s.names.Lead(now, s.losses.Frozen)
+		s.names.Lead(now, s.losses.Frozen || s.losses.Ask || !now.Reached(s.thawAt))
 		groups = append(groups, s.recordLosses(nowMs)...)
 	}
 	if timed && len(groups) == 0 {

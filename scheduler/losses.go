@@ -85,6 +85,10 @@ func (s *Scheduler) judge(now units.Instant, nowMs int64) units.Instant {
 	}
 	leases := s.o.Leases
 	leases.TermAge = now.Boot - s.leadingSince
+	if s.losses.Frozen {
+		s.thawAt = now.Boot + leases.TTL
+	}
+	leases.Thaw = max(0, s.thawAt-now.Boot)
 	before := s.losses
 	s.losses = placement.Lost(sightings, leases)
 	if s.judged {

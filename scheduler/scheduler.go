@@ -62,6 +62,7 @@ type Scheduler struct {
 	losses    placement.Losses
 	judged    bool          // in this term
 	judgeAt   time.Duration // boot time; 0 is never
+	thawAt    time.Duration // boot time until which evictions are held after they were frozen
 	replan    bool
 	wakeMs    int64 // cluster time at which time alone makes another plan; 0 is never
 	asks      int

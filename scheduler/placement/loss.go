@@ -44,6 +44,9 @@ type Leases struct {
 	AgentLostAfter time.Duration
 	// TermAge is how long this leader has had a complete view of the cluster.
 	TermAge time.Duration
+	// Thaw is how much longer nodes have to return since evictions were last frozen in this term: they
+	// come back one after the other. 0 is none.
+	Thaw time.Duration
 }
 
 // DefaultLeases are the times that guards and schedulers are built with.
@@ -88,6 +91,7 @@ type Verdict struct {
 //	gone while nobody led, first TTL of a term unknown: it may come back
 //	gone, the others were not asked            unknown
 //	gone, and more than a third is lost        frozen
+//	gone, and it was so within the last TTL    frozen: of nodes that return, one is the last
 //	gone                                       lost, to be recorded
 //
 // Nodes that are lost together expire up to a keepalive apart, so a lease that has less left than its
@@ -179,6 +183,9 @@ func (l Leases) verdict(s Sighting, out *Losses) Verdict {
 			"%d of %d nodes are lost, more than a third: nothing is evicted until they return or nsched nodes confirm-lost", out.Lost, out.Total)
 	case out.Ask:
 		return say(Unknown, units.ReasonNodeLost, "its lease ended; the others are being asked first")
+	case l.Thaw > 0:
+		again(l.Thaw)
+		return say(Frozen, units.ReasonEvictionsFrozen, "too many nodes were lost at once, and return; it has %s to do so", l.Thaw)
 	}
 	v.Record = true
 	return say(LostNode, units.ReasonNodeLost, "its lease ended")

@@ -148,3 +148,20 @@ func TestLostNeverEvictsMoreThanAThirdThatNobodyVouchesFor(t *testing.T) {
 		}
 	})
 }
+
+// The story: three of five nodes came back a second apart. When the second was there the third was no
+// longer one of too many, and all its units were evicted while it was on its way.
+func TestTheLastOfManyThatReturnHasTimeToDoSo(t *testing.T) {
+	leases := placement.DefaultLeases()
+	leases.TermAge, leases.Thaw = time.Hour, 9*time.Second
+	got := placement.Lost(sightings("down", "up", "up", "up", "up", "recorded", "sure"), leases)
+	want := []placement.Standing{placement.Frozen, placement.Ready, placement.Ready, placement.Ready, placement.Ready, placement.LostNode, placement.LostNode}
+	for i, v := range got.Verdicts {
+		if v.Standing != want[i] || v.Standing == placement.Frozen && v.Record {
+			t.Errorf("%s is %s, want %s", v.Node, v.Standing, want[i])
+		}
+	}
+	if got.Again != leases.Thaw {
+		t.Errorf("it is looked at again in %v", got.Again)
+	}
+}
