@@ -1,12 +1,16 @@
 package recovery
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nsched/nsched/cmd/nsched-lab/cluster"
 	"github.com/nsched/nsched/cmd/nsched-lab/e2e/stage"
+	"github.com/nsched/nsched/units/registry"
 )
 
 func TestTokensExpireEverySecondAndNobodyNotices(t *testing.T) {
@@ -116,16 +120,15 @@ func TestWithoutSpaceInEtcdNothingStopsAndWritesResumeWhenThereIsSome(t *testing
 	tenures := []int64{stage.Tenure(t, s.Known("n1")), stage.Tenure(t, s.Known("n2"))}
 	stopLoad := roleOf(t, s, before[0]).Load()
 	filled := false
-	for i := range 2 * lockedQuota >> 20 {
-		_, err := lockedEtcd.ctl(t.Context(), "put", "/elsewhere/"+string(rune('a'+i)), strings.Repeat("x", 1<<20-1<<10))
-		if filled = err != nil && strings.Contains(err.Error(), "space exceeded"); filled {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
+	for i := 0; !filled; i++ {
+		_, err := s.Registry.Txn(t.Context(), registry.Txn{Then: []registry.Op{{
+			Kind: registry.OpPut, Key: fmt.Sprintf("/elsewhere/%d", i), Value: bytes.Repeat([]byte("x"), 1<<20),
+		}}})
+		if filled = errors.Is(err, registry.ErrNoSpace); err != nil && !filled || i > 2*lockedQuota>>20 {
+			t.Fatalf("etcd does not fill: %v", err)
 		}
 	}
-	if alarms := ctl("alarm", "list"); !filled || !strings.Contains(alarms, "NOSPACE") {
+	if alarms := ctl("alarm", "list"); !strings.Contains(alarms, "NOSPACE") {
 		t.Fatalf("etcd is not full: %q", alarms)
 	}
 	if got := s.Types(t, nil, "scale", "full", "3"); got.Code == 0 || !strings.Contains(got.Errs, "out of space") {

@@ -53,10 +53,14 @@ func goesOn(t *testing.T, s *stage.Stage, app string, before []stage.Placed) {
 	}
 }
 
-// types is a command of a person that must succeed.
+// types is a command of a person that must succeed. Where etcd does not answer it is repeated, as a person
+// would.
 func types(t *testing.T, s *stage.Stage, args ...string) stage.Said {
 	t.Helper()
 	got := s.Types(t, nil, args...)
+	for begun := time.Now(); got.Code == stage.Unreachable && time.Since(begun) < stage.Patience; {
+		got = s.Types(t, nil, args...)
+	}
 	if got.Code != 0 {
 		t.Fatalf("nsched %v: %+v", args, got)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nsched/nsched/cmd/nsched-lab/cluster"
 	"github.com/nsched/nsched/cmd/nsched-lab/host"
@@ -36,6 +37,9 @@ func (s *Stage) Leader() (*cluster.Scheduler, int64, error) {
 	}
 	return nil, 0, fmt.Errorf("%q leads", l.Name)
 }
+
+// Unreachable is the exit code for a cluster that does not answer.
+const Unreachable = 6
 
 // Said is how a command of a person ended.
 type Said struct {
@@ -69,7 +73,11 @@ func (s *Stage) Types(t *testing.T, app Document, args ...string) Said {
 func (s *Stage) Submits(t *testing.T, app Document) {
 	t.Helper()
 	t.Cleanup(func() {
-		if got := s.Types(t, nil, "stop", fmt.Sprint(app["name"]), "--detach"); got.Code != 0 {
+		got := s.Types(t, nil, "stop", fmt.Sprint(app["name"]), "--detach")
+		for begun := time.Now(); got.Code == Unreachable && time.Since(begun) < Patience; {
+			got = s.Types(t, nil, "stop", fmt.Sprint(app["name"]), "--detach") // a test that fails may leave etcd in trouble
+		}
+		if got.Code != 0 {
 			t.Errorf("stop %s: %+v", app["name"], got)
 		}
 	})
