@@ -25,6 +25,7 @@ type machine struct {
 	live    []units.UnitID
 	fresh   time.Duration // when the latest renewal was asked for that etcd has acknowledged
 	excused time.Duration // until when nothing is promised
+	word    time.Duration // until when the guard last said that its tenure is fresh, in its own time
 }
 
 func newMachines() machines {
@@ -50,6 +51,7 @@ func (m *Watchman) lookAtMachines() error {
 		}
 		at := s.at(i)
 		m.excuse(n, at)
+		m.vouches(n, at)
 		if v := n.Systemd.Version(); v != at.version {
 			at.version = v
 			m.compare(n, at, slices.Clone(n.Systemd.Live()))
@@ -71,6 +73,18 @@ func (m *Watchman) lookAtMachines() error {
 func (m *Watchman) excuse(n *NodeHost, at *machine) {
 	if n.suspended || n.saturated && stands(n.Guard.Process) && stands(n.Reaper) {
 		at.excused = m.w.now + time.Second
+	}
+}
+
+// vouches checks the guard's word: its tenure is fresh for so long after a renewal was asked for that etcd has
+// acknowledged, however long the answer took. A word about the past says since when it is not.
+func (m *Watchman) vouches(n *NodeHost, at *machine) {
+	if n.Guard.told != n.BootID() || n.Guard.word.FreshUntil == at.word {
+		return
+	}
+	at.word = n.Guard.word.FreshUntil
+	if until := n.booted + at.word - bootBegins; until > max(m.w.now, at.fresh+guard.FenceAfter) {
+		m.fail(FencedInTime, "the guard of %s vouches for its tenure for %v after it asked for it", n.Name, until-at.fresh)
 	}
 }
 
@@ -168,6 +182,9 @@ func (m *Watchman) token(n *NodeHost, id units.UnitID, token int64) {
 	}
 	m.machines.tokens[app] = max(m.machines.tokens[app], token)
 }
+
+// bootBegins is what the clock of a host shows when it boots; see Host.Instant.
+const bootBegins = time.Second
 
 // boundSlack is how much later than promised a bound unit may be seen to run.
 const boundSlack = 500 * time.Millisecond
