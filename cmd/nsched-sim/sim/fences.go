@@ -52,10 +52,11 @@ func (m *Watchman) doubted(p *Process, t registry.Txn) {
 	}
 }
 
-// renewed notes until when a node's guard may believe in its tenure.
-func (m *Watchman) renewed(p *Process, id registry.LeaseID, sent time.Duration) {
+// renewed notes from when on a node's guard may believe in its tenure: it cannot know that a hand has taken
+// alive/<node> from a lease that lives.
+func (m *Watchman) renewed(p *Process, _ registry.LeaseID, sent time.Duration) {
 	for i, n := range m.w.nodes {
-		if n.Guard.Process == p && m.mirror.alive[m.machines.name(n)].Lease == id {
+		if n.Guard.Process == p {
 			m.machines.at(i).fresh = max(m.machines.at(i).fresh, sent)
 		}
 	}
