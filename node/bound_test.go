@@ -267,8 +267,30 @@ func TestACrashAfterTheDaemonsRestartIsACrash(t *testing.T) {
 	id := m.assign("one", singletonApp, units.DesiredRun)
 	m.wantStatus(id, units.StateRunning, "")
 	m.restart()
+	for range 20 { // systemd answers sooner than the guard does
+		m.Step()
+		for _, task := range m.Exec.Waiting() {
+			if task.Kind != "guard" {
+				task.Run(0)
+			}
+		}
+		m.Now = m.Now.Add(50 * time.Millisecond)
+	}
 	m.Settle()
 	m.Bench.Advance(5 * time.Second)
+	m.systemd.Die(id, systemd.Program{ExitCode: 1})
+	m.wantStatus(id, units.StateFailed, units.ReasonExited)
+}
+
+func TestACrashLongAfterTheGuardWasUnsureIsACrash(t *testing.T) {
+	m := newMachine(t)
+	m.lease()
+	id := m.assign("one", singletonApp, units.DesiredRun)
+	m.wantStatus(id, units.StateRunning, "")
+	m.fresh = false
+	m.Advance(10 * time.Second)
+	m.fresh = true
+	m.Advance(2 * unsureFor)
 	m.systemd.Die(id, systemd.Program{ExitCode: 1})
 	m.wantStatus(id, units.StateFailed, units.ReasonExited)
 }

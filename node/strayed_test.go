@@ -55,6 +55,16 @@ func TestARegistrationThatAHandTookAwayIsPutAgain(t *testing.T) {
 			m.Advance(time.Minute)
 			m.deaf = false
 		}},
+		{"gone with a restore", func(m *machine, key string) {
+			m.delete(key)
+			snapshot := m.memory.Snapshot()
+			for range 20 { // so much that what comes afterwards does not make up for it
+				m.put(m.keys.Clock(), units.Clock{N: 1, TimeMs: 1})
+			}
+			m.Advance(time.Minute)
+			m.memory.Restore(snapshot)
+			m.Advance(time.Minute)
+		}},
 		{"deleted, with all other nodes", func(m *machine, key string) {
 			m.put(m.keys.Node("a-copy"), units.Node{Key: m.key}) // this is for the scheduler to judge
 			m.delete(key)
