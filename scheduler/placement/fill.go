@@ -82,15 +82,11 @@ func (p *planner) unitID(w *work, g *generation, f *fill) units.UnitID {
 // anything.
 func (p *planner) evictFor(w *work, f *fill) {
 	for _, u := range f.lost {
-		spec := w.app.spec(u.generation)
-		if spec == nil {
-			spec = w.filler.spec
-		}
 		at := p.state.holding(u.node)
 		if !slices.Contains(f.while, at) {
 			f.while = append(f.while, at)
 		}
-		if spec.keepOriginal {
+		if p.mayStay(w, u) {
 			continue
 		}
 		if f.group == 0 {

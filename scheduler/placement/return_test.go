@@ -82,6 +82,27 @@ func TestAnOriginalThatIsAwayIsNotShown(t *testing.T) {
 	}
 }
 
+// The replacement left it alone, and the plan after that told it to stop.
+func TestALostUnitWhoseGenerationCannotBeReadIsTreatedAsItsReplacementIs(t *testing.T) {
+	for _, keep := range []bool{true, false} {
+		w := running(t)
+		a := w.app(units.AppID{Namespace: "default", Name: "web"})
+		change := keepReplacement
+		if keep {
+			change = func(*units.App) {}
+		}
+		w.submit(3, service("default/web", change))
+		a.Generations[0] = placement.Generation{Number: 1, Problem: units.Reason{Code: units.ReasonUndecodable}}
+		w.lose(w.on(t, "default.web.0.1.1"))
+		want := []string{"evict default.web.0.1.1", "place default.web.0.2.2", "rollout rolling"}
+		if keep {
+			want = want[1:]
+		}
+		w.step(t, want...)
+		w.step(t)
+	}
+}
+
 func TestALostNodeHasLostAfterToReturn(t *testing.T) {
 	w := running(t, lostAfter(time.Minute))
 	home := w.on(t, "default.web.0.1.1")

@@ -34,7 +34,7 @@ func (p *planner) wantedSlot(w *work, s sorted) {
 	}
 	p.stopTwins(w.app, current)
 	if len(s.alive) > 0 {
-		p.stopAway(w.app, s)
+		p.stopAway(w, s)
 	}
 	switch {
 	case len(current) > 0 && w.target.spec.Ready(current[0].state):
@@ -89,23 +89,32 @@ func (p *planner) stopTwins(a *app, twins []*unit) {
 
 // stopAway stops the units of a slot that are out of reach, or were bound to an earlier tenure, where the
 // slot has another. One that may come back and stay is left alone.
-func (p *planner) stopAway(a *app, s sorted) {
+func (p *planner) stopAway(w *work, s sorted) {
 	for _, u := range s.passed {
-		p.stopWhile(a, u, units.ReasonTenureOver, "it was bound to an earlier tenure of its node, and the slot has another unit")
+		p.stopWhile(w.app, u, units.ReasonTenureOver, "it was bound to an earlier tenure of its node, and the slot has another unit")
 	}
 	for _, u := range s.lost {
-		if spec := a.spec(u.generation); spec != nil && spec.keepOriginal && !p.outlived(a, u, s.alive) {
-			p.hold(a, u, units.Reason{Code: units.ReasonNodeLost, Message: "its node is lost and the slot has another unit; it stays if it comes back well"})
+		if p.mayStay(w, u) && !p.outlived(w, u, s.alive) {
+			p.hold(w.app, u, units.Reason{Code: units.ReasonNodeLost, Message: "its node is lost and the slot has another unit; it stays if it comes back well"})
 			continue
 		}
-		p.stopWhile(a, u, units.ReasonEvicted, "its node is lost and the slot has another unit")
+		p.stopWhile(w.app, u, units.ReasonEvicted, "its node is lost and the slot has another unit")
 	}
 }
 
+// mayStay reports whether a unit on a lost node is left alone beside what replaces it. Where its own generation
+// cannot be read, the one that is placed speaks for it.
+func (p *planner) mayStay(w *work, u *unit) bool {
+	if spec := w.app.spec(u.generation); spec != nil {
+		return spec.keepOriginal
+	}
+	return w.filler.spec.keepOriginal
+}
+
 // outlived reports whether a unit that was there before u is back and well.
-func (p *planner) outlived(a *app, u *unit, alive []*unit) bool {
-	spec := a.spec(u.generation)
-	return slices.ContainsFunc(alive, func(v *unit) bool {
+func (p *planner) outlived(w *work, u *unit, alive []*unit) bool {
+	spec := w.app.spec(u.generation)
+	return spec != nil && slices.ContainsFunc(alive, func(v *unit) bool {
 		return v.generation == u.generation && v.attempt < u.attempt && spec.Ready(v.state) && v.fresh(p.state.nodes)
 	})
 }
