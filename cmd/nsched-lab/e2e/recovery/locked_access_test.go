@@ -45,8 +45,17 @@ func TestWhatOneNodeMayWriteNoOtherMay(t *testing.T) {
 	s := locked.Led(t)
 	p := s.Keys.Prefix()
 	for _, c := range []struct{ user, key string }{
-		{"n2", "nodes/n1"}, {"n2", "alive/n1"}, {"n2", "status/n1/default.x.0.1.1"}, {"n2", "units/n2/default.x.0.1.1"}, {"n2", "endpoints/default/n1/default.x.0.1.1"},
-		{"n2", "cluster"}, {"n2", "leader/1"}, {"s1", "apps/default/x"}, {"s1", "nodes/n1"}, {"s1", "alive/n1"}, {"dev", "units/n1/default.x.0.1.1"},
+		{"n2", "nodes/n1"},
+		{"n2", "alive/n1"},
+		{"n2", "status/n1/default.x.0.1.1"},
+		{"n2", "units/n2/default.x.0.1.1"},
+		{"n2", "endpoints/default/n1/default.x.0.1.1"},
+		{"n2", "cluster"},
+		{"n2", "leader/1"},
+		{"s1", "apps/default/x"},
+		{"s1", "nodes/n1"},
+		{"s1", "alive/n1"},
+		{"dev", "units/n1/default.x.0.1.1"},
 	} {
 		out, err := s.EtcdctlAt(t.Context(), "unix://"+lockedEtcd.socket(), "--user="+c.user+":"+c.user, "put", p+c.key, "x")
 		if err == nil || !strings.Contains(err.Error(), "permission denied") {
