@@ -17,14 +17,14 @@ type assignments struct{ d *Daemon }
 func (s assignments) Apply(b registry.Batch) {
 	d := s.d
 	if b.Regressed {
-		d.doubted = !d.rereading
+		d.doubted = d.doubted || !d.rereading
 		d.o.Logger.Error().Int64("rev", b.Revision).Msg("the registry went back in time; assignments that disappeared are held")
 	}
 	d.rereading = d.rereading && !b.Relisted
 	if b.After == 0 {
 		// The first reading is complete: what the disk remembers and it does not hold is not assigned.
-		for _, id := range d.order {
-			d.units[id].assigned = false
+		for _, u := range d.order {
+			u.assigned = false
 		}
 	}
 	for _, c := range b.Changes {
@@ -77,8 +77,8 @@ func (s assignments) Apply(b registry.Batch) {
 func (d *Daemon) add(u *unit) {
 	id := u.rec.ID
 	d.units[id] = u
-	at, _ := slices.BinarySearchFunc(d.order, id, units.UnitID.Compare)
-	d.order = slices.Insert(d.order, at, id)
+	at, _ := slices.BinarySearchFunc(d.order, id, (*unit).compare)
+	d.order = slices.Insert(d.order, at, u)
 }
 
 // cluster is where the view of the cluster's identity and clock, and of the node's registration, is applied.
@@ -87,7 +87,8 @@ type cluster struct{ d *Daemon }
 // Apply implements registry.Sink.
 func (s cluster) Apply(b registry.Batch) {
 	d := s.d
-	d.doubted = d.doubted || b.Regressed
+	d.doubted = d.doubted || b.Regressed && !d.reidentifying
+	d.reidentifying = d.reidentifying && !b.Relisted
 	if b.Regressed {
 		d.registered = false // revisions of two histories cannot be compared
 	}
@@ -132,6 +133,9 @@ func word[T any](d *Daemon, c registry.Change) (v T, ok bool) {
 
 // identified reports whether the cluster's own keys have been read and could be.
 func (d *Daemon) identified() bool {
+	if len(d.bad) == 0 {
+		return d.about.Revision() != 0
+	}
 	_, badCluster := d.bad[d.o.Keys.Cluster()]
 	_, badClock := d.bad[d.o.Keys.Clock()]
 	return d.about.Revision() != 0 && !badCluster && !badClock

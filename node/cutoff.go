@@ -69,8 +69,8 @@ func (d *Daemon) overviewCutOff(now units.Instant) *CutOff {
 	case d.about.State(now).Err != nil:
 		c.Reason += ": " + d.about.State(now).Err.Error()
 	}
-	for _, id := range d.order {
-		if u := d.units[id]; u.observed.ID == id && u.up() {
+	for _, u := range d.order {
+		if u.observed.ID == u.rec.ID && u.up() {
 			c.Running++
 		}
 	}

@@ -57,9 +57,9 @@ type Daemon struct {
 	about *registry.View // of the cluster's identity and clock, and of nodes/<node>
 
 	units map[units.UnitID]*unit
-	order []units.UnitID // of units, sorted: what is done in a pass does not depend on a map's order
+	order []*unit // the units, sorted: what is done in a pass does not depend on a map's order
 	// passing is the order as it was when the present pass began.
-	passing []units.UnitID
+	passing []*unit
 	bad     map[string]string
 	past    map[units.UnitID]Record // what ended here and is forgotten by the registry; see bury
 
@@ -68,6 +68,7 @@ type Daemon struct {
 	confirmed       bool
 	doubted         bool // a view went back
 	rereading       bool // the assignments are being read anew for that
+	reidentifying   bool // and so is what says which cluster this is
 	continuity      *registry.Continuity
 	seen            struct { // as last read, complete
 		cluster units.Cluster
@@ -103,6 +104,7 @@ type Daemon struct {
 	left      atomic.Bool
 
 	self         units.Node
+	look         int64 // raised when self is another
 	described    bool
 	describing   bool
 	describeAt   time.Duration
@@ -215,10 +217,8 @@ func (d *Daemon) Step(ctx context.Context, now units.Instant) (units.Instant, er
 		next = loop.Earliest(next, component(now))
 	}
 	d.passing = append(d.passing[:0], d.order...)
-	for _, id := range d.passing {
-		if u := d.units[id]; u != nil {
-			next = loop.Earliest(next, d.pass(u, now))
-		}
+	for _, u := range d.passing {
+		next = loop.Earliest(next, d.pass(u, now))
 	}
 	next = loop.Earliest(next, d.write(now))
 	told, err := d.events.Step(ctx, now)
@@ -307,7 +307,7 @@ func (d *Daemon) do(u *unit, a converge.Action, now units.Instant) {
 // remove lets go of a unit.
 func (d *Daemon) remove(id units.UnitID) {
 	delete(d.units, id)
-	if at, ok := slices.BinarySearchFunc(d.order, id, units.UnitID.Compare); ok {
+	if at, ok := slices.BinarySearchFunc(d.order, id, (*unit).compare); ok {
 		d.order = slices.Delete(d.order, at, at+1)
 	}
 	d.fetched.forget(id)

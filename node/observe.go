@@ -72,11 +72,10 @@ func (d *Daemon) take(now units.Instant, seen []Observation) {
 			d.add(&unit{rec: Record{Version: 1, ID: o.ID}, saved: true})
 		}
 	}
-	for _, id := range d.order {
-		u := d.units[id]
-		o, ok := at[id]
+	for _, u := range d.order {
+		o, ok := at[u.rec.ID]
 		if !ok {
-			o = Observation{ID: id, Phase: converge.Absent}
+			o = Observation{ID: u.rec.ID, Phase: converge.Absent}
 		}
 		u.observed = o
 		u.begun = u.begun || o.Phase != converge.Absent

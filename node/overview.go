@@ -71,10 +71,9 @@ func (d *Daemon) tellAll(now units.Instant) {
 
 func (d *Daemon) tellUnits() (map[units.State]int, []UnitOverview) {
 	states, list := map[units.State]int{}, make([]UnitOverview, 0, len(d.order))
-	for _, id := range d.order {
-		u := d.units[id]
+	for _, u := range d.order {
 		states[u.report.want.State]++
-		list = append(list, UnitOverview{ID: id, Status: u.report.want})
+		list = append(list, UnitOverview{ID: u.rec.ID, Status: u.report.want})
 	}
 	return states, list
 }

@@ -51,8 +51,11 @@ func (d *Daemon) bury(u *unit) func(context.Context) error {
 
 // recall finds out whether what is assigned ended here before.
 func (d *Daemon) recall(u *unit) {
+	if u.rec.Ended != nil || u.rec.LaunchedBoot != "" {
+		return
+	}
 	p, ok := d.past[u.rec.ID]
-	if !ok || u.rec.Ended != nil || u.rec.LaunchedBoot != "" || p.Revision != u.rec.Revision || p.Cluster != d.cluster.ID {
+	if !ok || p.Revision != u.rec.Revision || p.Cluster != d.cluster.ID {
 		return
 	}
 	d.o.Logger.Warn().Str("unit", u.rec.ID.String()).Int64("rev", p.Revision).Msg("an attempt that had ended was assigned again; it is not started")

@@ -52,9 +52,9 @@ func (d *Daemon) askGuard(now units.Instant) units.Instant {
 			return
 		}
 		d.tenureEvents(now, s)
-		for _, id := range d.order {
+		for _, u := range d.order {
 			// The keys of another lease went with it, in one revision with the tenure.
-			if r := &d.units[id].report; r.outLease != 0 && r.outLease != s.Lease {
+			if r := &u.report; r.outLease != 0 && r.outLease != s.Lease {
 				r.toldEndpoint = endpointAbsent
 			}
 		}
@@ -120,6 +120,7 @@ func (d *Daemon) describe(now units.Instant) units.Instant {
 		d.described = true
 		if !reflect.DeepEqual(n, d.self) {
 			d.self, d.registered = n, false
+			d.look++
 		}
 	})
 	return units.Instant{}

@@ -15,7 +15,8 @@ import (
 type report struct {
 	want     units.Status
 	wantSet  bool
-	endpoint *units.Endpoint // wanted; nil is none
+	endpoint *units.Endpoint // wanted; nil is none. It is replaced, never changed
+	offers   offer           // what endpoint was made of
 	note     units.Reason    // why something about the unit could not be read
 
 	stored units.Status // the last one known to be written
@@ -24,7 +25,7 @@ type report struct {
 	toldEndpoint endpointState
 	revision     int64 // the mod revision of the status key; 0 is absent
 	endpointOut  endpointState
-	out          units.Endpoint   // what is there
+	out          *units.Endpoint  // what is there
 	outLease     registry.LeaseID // that it hangs on
 	force        bool             // write whatever it is, so that a late write is refused
 	inFlight     bool
@@ -66,7 +67,7 @@ func (d *Daemon) dirty(r *report) bool {
 // for a node that is not in its place.
 func (d *Daemon) puts(r *report) bool {
 	return r.endpoint != nil && !r.gone && d.inPlace() &&
-		(r.endpointOut != endpointThere || r.outLease != d.place.Lease || !sameEndpoint(r.out, *r.endpoint))
+		(r.endpointOut != endpointThere || r.outLease != d.place.Lease || !sameEndpoint(r.out, r.endpoint))
 }
 
 // deletes reports whether the endpoint is to go. What an earlier daemon published stays until it is known
@@ -160,6 +161,11 @@ func (d *Daemon) explain(u *unit, s units.Status) units.Reason {
 	return s.Reason
 }
 
+// offer names what an endpoint is made of: a look at the machine, and an assignment.
+type offer struct{ look, revision int64 }
+
+func (d *Daemon) offer(u *unit) offer { return offer{d.look, u.rec.Revision} }
+
 // endpoint is where the unit can be reached.
 func (d *Daemon) endpoint(u *unit) *units.Endpoint {
 	return &units.Endpoint{Addresses: d.self.Addresses, Ports: u.rec.Assignment.Ports}
@@ -167,11 +173,12 @@ func (d *Daemon) endpoint(u *unit) *units.Endpoint {
 
 // offered reports whether the endpoint that is wanted out is the right one.
 func (d *Daemon) offered(u *unit) bool {
-	return u.report.endpoint != nil && (!d.described || sameEndpoint(*u.report.endpoint, *d.endpoint(u)))
+	r := &u.report
+	return r.endpoint != nil && (!d.described || r.offers == d.offer(u) || sameEndpoint(r.endpoint, d.endpoint(u)))
 }
 
-func sameEndpoint(a, b units.Endpoint) bool {
-	return slices.Equal(a.Addresses, b.Addresses) && maps.Equal(a.Ports, b.Ports)
+func sameEndpoint(a, b *units.Endpoint) bool {
+	return a == b || a != nil && b != nil && slices.Equal(a.Addresses, b.Addresses) && maps.Equal(a.Ports, b.Ports)
 }
 
 // publish wants the endpoint out.
@@ -179,7 +186,7 @@ func (d *Daemon) publish(u *unit) {
 	if !d.inPlace() || !d.described {
 		return
 	}
-	u.report.endpoint = d.endpoint(u)
+	u.report.endpoint, u.report.offers = d.endpoint(u), d.offer(u)
 	u.report.withdrawAsked, u.report.withdrawn = 0, 0
 }
 

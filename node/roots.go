@@ -46,8 +46,8 @@ func (d *Daemon) held(root string) bool {
 	if d.fetching[root] {
 		return true
 	}
-	for _, id := range d.order {
-		if d.units[id].root() == root {
+	for _, u := range d.order {
+		if u.root() == root {
 			return true
 		}
 	}

@@ -37,8 +37,7 @@ func (d *Daemon) depart() {
 
 // allTold reports whether every unit is down and the registry knows.
 func (d *Daemon) allTold() bool {
-	for _, id := range d.order {
-		u := d.units[id]
+	for _, u := range d.order {
 		if u.up() || !u.onDisk() || u.report.inFlight || d.dirty(&u.report) {
 			return false
 		}

@@ -24,8 +24,7 @@ func (d *Daemon) tidy(now units.Instant) units.Instant {
 		return now.Add(d.tidyAt - now.Boot)
 	}
 	shims := make([]string, 0, 1)
-	for _, id := range d.order {
-		u := d.units[id]
+	for _, u := range d.order {
 		if u.busy[laneSystemd] || u.dropping || d.listed <= u.acted {
 			return units.Instant{} // its end is an event
 		}
@@ -41,7 +40,10 @@ func (d *Daemon) tidy(now units.Instant) units.Instant {
 	}
 	d.tidying = true
 	d.tidyAt = now.Boot + tidyEvery
-	keep := slices.Clone(d.order)
+	keep := make([]units.UnitID, 0, len(d.order))
+	for _, u := range d.order {
+		keep = append(keep, u.rec.ID)
+	}
 	loop.Go(d.o.Executor, "tidy", "", func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, d.o.Services.Tidy(ctx, keep, shims)
 	}, func(_ units.Instant, _ struct{}, err error) {

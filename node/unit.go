@@ -62,6 +62,9 @@ type unit struct {
 	report report
 }
 
+// compare orders units by their names.
+func (u *unit) compare(id units.UnitID) int { return u.rec.ID.Compare(id) }
+
 // facts gathers what converge needs.
 func (u *unit) facts(d *Daemon, now units.Instant) converge.Facts {
 	f := converge.Facts{

@@ -65,8 +65,7 @@ func (d *Daemon) write(now units.Instant) units.Instant {
 func (d *Daemon) collect(now units.Instant) (batch, units.Instant) {
 	var b batch
 	var next units.Instant
-	for _, id := range d.order {
-		u := d.units[id]
+	for _, u := range d.order {
 		r := &u.report
 		if u.dropping || r.inFlight || !d.dirty(r) {
 			continue // a unit is let go once: a second time would take away what was assigned anew
@@ -80,7 +79,7 @@ func (d *Daemon) collect(now units.Instant) (batch, units.Instant) {
 		}
 		p, err := d.part(u, &b.txn)
 		if err != nil {
-			d.o.Logger.Error().Err(err).Str("unit", id.String()).Msg("report could not be encoded")
+			d.o.Logger.Error().Err(err).Str("unit", u.rec.ID.String()).Msg("report could not be encoded")
 			continue
 		}
 		r.tokens--
@@ -188,7 +187,7 @@ func (d *Daemon) stored(p part, lease registry.LeaseID, revision int64, now unit
 	switch {
 	case p.put != nil:
 		d.endpointEvents(now, p.u, endpointThere)
-		r.endpointOut, r.out, r.outLease = endpointThere, *p.put, lease
+		r.endpointOut, r.out, r.outLease = endpointThere, p.put, lease
 	case p.deleted:
 		d.endpointEvents(now, p.u, endpointAbsent)
 		r.endpointOut, r.withdrawn = endpointAbsent, now.Boot

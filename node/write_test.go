@@ -42,7 +42,7 @@ func newReporting(t *testing.T) *reporting {
 		t.Fatal(err)
 	}
 	r.d.confirmed, r.d.placed = true, true
-	r.d.units[r.id], r.d.order = r.u, []units.UnitID{r.id}
+	r.d.units[r.id], r.d.order = r.u, []*unit{r.u}
 	return r
 }
 

@@ -15,6 +15,7 @@ type Host struct {
 
 	booted time.Duration // world time of the last boot
 	boots  int
+	bootID string
 	skew   time.Duration // wall clock's error
 	down   bool
 	// suspended: nothing on the machine runs, and its boot clock goes on.
@@ -34,7 +35,8 @@ type Host struct {
 
 // AddHost adds a machine that has just booted.
 func (w *World) AddHost(name string) *Host {
-	h := &Host{w: w, Name: name, booted: w.now, boots: 1, rng: w.source(name), slow: map[string]time.Duration{}}
+	h := &Host{w: w, Name: name, rng: w.source(name), slow: map[string]time.Duration{}}
+	h.boot()
 	w.hosts = append(w.hosts, h)
 	return h
 }
@@ -43,7 +45,13 @@ func (w *World) AddHost(name string) *Host {
 func (w *World) Hosts() []*Host { return w.hosts }
 
 // BootID names the present boot.
-func (h *Host) BootID() string { return fmt.Sprintf("%s-boot-%d", h.Name, h.boots) }
+func (h *Host) BootID() string { return h.bootID }
+
+// boot begins another life of the machine.
+func (h *Host) boot() {
+	h.booted, h.boots = h.w.now, h.boots+1
+	h.bootID = fmt.Sprintf("%s-boot-%d", h.Name, h.boots)
+}
 
 // Instant reads the host's clocks. Boot time begins a second after zero, so that a zero deadline is
 // always past.
@@ -127,7 +135,8 @@ func (h *Host) PowerOn() {
 		return
 	}
 	h.w.Trace.Add(h.w.now, "fault", h.Name+" power on")
-	h.down, h.booted, h.boots = false, h.w.now, h.boots+1
+	h.down = false
+	h.boot()
 	for _, p := range h.w.procs {
 		if p.host == h {
 			p.Start()

@@ -79,7 +79,7 @@ func (m *Watchman) excuse(n *NodeHost, at *machine) {
 // vouches checks the guard's word: its tenure is fresh for so long after a renewal was asked for that etcd has
 // acknowledged, however long the answer took. A word about the past says since when it is not.
 func (m *Watchman) vouches(n *NodeHost, at *machine) {
-	if n.Guard.told != n.BootID() || n.Guard.word.FreshUntil == at.word {
+	if n.Guard.word.FreshUntil == at.word || n.Guard.told != n.BootID() {
 		return
 	}
 	at.word = n.Guard.word.FreshUntil
