@@ -23,11 +23,15 @@ func (m *Watchman) placed(p *Process, k unitKey) {
 	})
 	for _, other := range others {
 		o := m.mirror.units[other]
-		if was, changed := m.mirror.before.units[other]; changed {
-			o = was
+		was, changed := m.mirror.before.units[other]
+		if other.id.Generation != k.id.Generation && !changed {
+			continue // an update, beside the old one
 		}
 		if _, alive := m.mirror.alive[other.node]; alive && other.id.Generation != k.id.Generation {
-			continue // an update, beside the old one
+			continue // an update that makes room
+		}
+		if changed {
+			o = was
 		}
 		if other != k && !o.bad && o.Desired != units.DesiredStop && !m.mirror.over(other) {
 			m.Evicted++
