@@ -15,7 +15,7 @@ func (s *Scheduler) trust(ctx context.Context, now units.Instant) (units.Instant
 		s.world.regressed = false
 		s.continuity.Doubt()
 	}
-	if s.view.Revision() != 0 {
+	if s.view.Revision() != 0 && !s.world.rereading {
 		s.continuity.Read(s.world.cluster.value, s.world.clock.value)
 	}
 	if s.continuity.Turned() {

@@ -69,6 +69,9 @@ func (s *State) PutUnit(u Unit) {
 		why: u.Status.Reason, result: u.Status.Result, healthyMs: u.Status.HealthyForMs, problem: u.Problem,
 		tenure: u.Assignment.Tenure, told: u.Status.Tenure,
 	}
+	if !u.Problem.IsZero() {
+		was.tenure = 0
+	}
 	if u.CreateRev == 0 {
 		was.tenure, was.rumour = was.told, u.StatusRev != 0 && !u.Status.State.Terminal()
 	}
