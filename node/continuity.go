@@ -14,13 +14,13 @@ func (d *Daemon) trust(ctx context.Context, now units.Instant) (units.Instant, e
 		d.doubted = false
 		d.continuity.Doubt()
 	}
-	if d.identified() {
+	if d.identified() && !d.reidentifying {
 		d.continuity.Read(d.seen.cluster, d.seen.clock)
 	}
 	if d.continuity.Turned() {
 		d.view.Reload()
 		d.about.Reload()
-		d.rereading = true
+		d.rereading, d.reidentifying = true, true
 		d.o.Mail.Post(func(units.Instant) {}) // the views begin with the next pass
 	}
 	switch held := d.continuity.Held(); {
@@ -34,4 +34,6 @@ func (d *Daemon) trust(ctx context.Context, now units.Instant) (units.Instant, e
 
 // trusts reports whether the registry is the one that this node knew, and what is known of it is of its
 // present history.
-func (d *Daemon) trusts() bool { return d.continuity.Trusted() && !d.rereading }
+func (d *Daemon) trusts() bool {
+	return d.continuity.Trusted() && !d.rereading && !d.reidentifying
+}

@@ -14,8 +14,8 @@ import (
 	"github.com/nsched/nsched/units/planted"
 )
 
-// Group is what must be written together or not at all: at most MaxOps-1 comparisons and MaxOps puts and
-// deletions of single keys. Groups share transactions, and none fails for another's sake.
+// Group is what must be written together or not at all: at most MaxOps-2 comparisons, of single keys, and
+// MaxOps puts and deletions of such. Groups share transactions, and none fails for another's sake.
 type Group struct {
 	Tag  any // handed back in the result
 	If   []Compare
@@ -180,11 +180,14 @@ func (c *Committer) Commit(view int64, groups ...Group) error {
 
 func (c *Committer) check(g Group) (*pending, error) {
 	p := &pending{Group: g}
-	if len(g.If)+1 > c.o.MaxOps || len(g.Then) > c.o.MaxOps || len(g.Then) == 0 {
+	if len(g.If)+fenceCompares > c.o.MaxOps || len(g.Then) > c.o.MaxOps || len(g.Then) == 0 {
 		return nil, fmt.Errorf("commit %v: %w: %d comparisons and %d operations, at most %d are possible",
-			g.Tag, ErrRefused, len(g.If), len(g.Then), c.o.MaxOps-1)
+			g.Tag, ErrRefused, len(g.If), len(g.Then), c.o.MaxOps-fenceCompares)
 	}
 	for _, cmp := range g.If {
+		if cmp.End != "" {
+			return nil, fmt.Errorf("commit %v: %w: %s: compare single keys", g.Tag, ErrRefused, quote(cmp.Key))
+		}
 		p.bytes += len(cmp.Key) + len(cmp.Bytes)
 	}
 	seen := make(map[string]bool, len(g.Then))

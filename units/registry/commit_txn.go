@@ -19,14 +19,14 @@ type packed struct {
 	groups []*pending
 	txn    Txn
 	bytes  int
-	reads  []string // the keys that Else reads, in its order
+	reads  []string // the keys that Else reads after the candidates', in its order
 }
 
 // pack takes groups from the queue for one transaction, in order. A group that touches what an earlier
 // one writes waits until that is done, and so do those that touch what it writes.
 func (c *Committer) pack() packed {
-	t := packed{fence: c.fence, reads: []string{c.fence.term.Key}}
-	t.txn.If = []Compare{c.fence.condition()}
+	t := packed{fence: c.fence}
+	t.txn.If = c.fence.conditions()
 	if planted.On(planted.SessionDone) { // breaks: a leader that was slow or paused writes over its successor
 		t.txn.If = nil
 	}
@@ -48,9 +48,9 @@ func (c *Committer) pack() packed {
 	i -= len(passed)
 	copy(c.queue[i:], passed)
 	c.queue = c.queue[i:]
-	t.txn.Else = make([]Op, len(t.reads))
-	for i, key := range t.reads {
-		t.txn.Else[i] = Op{Kind: OpRange, Key: key}
+	t.txn.Else = append(make([]Op, 0, 1+len(t.reads)), c.fence.candidates())
+	for _, key := range t.reads {
+		t.txn.Else = append(t.txn.Else, Op{Kind: OpRange, Key: key})
 	}
 	return t
 }
@@ -195,21 +195,27 @@ func (c *Committer) answered(now units.Instant, t packed, res TxnResult, err err
 func (c *Committer) declined(now units.Instant, t packed, res TxnResult, current bool) {
 	read := make(map[string]KeyValue, len(t.reads))
 	for i, key := range t.reads {
-		read[key] = first(res.Results[i].Range)
+		read[key] = first(res.Results[1+i].Range)
 	}
-	leader := read[t.fence.term.Key]
+	own, older := t.fence.place(res.Results[0].Range)
 	switch {
-	case !t.fence.term.owns(leader):
+	case !t.fence.term.owns(own):
 		c.report(now, t.groups, Result{Outcome: Fenced})
 		if current {
 			c.fenced(now, "the leader's key is gone or another's")
 		}
 		return
-	case leader.ModRevision != t.fence.mod:
+	case own.ModRevision != t.fence.mod:
 		// Our own Proclaim came before it. That is what it is for.
 		c.report(now, t.groups, Result{Outcome: NotWritten})
-		if current && leader.ModRevision != c.fence.mod {
+		if current && own.ModRevision != c.fence.mod {
 			c.doubt(now, errors.New("the leader's key was put again"))
+		}
+		return
+	case len(older) > 0:
+		c.report(now, t.groups, Result{Outcome: NotWritten})
+		if current {
+			c.doubt(now, errors.New("a candidate's key is older"))
 		}
 		return
 	}

@@ -80,7 +80,8 @@ func NewContinuity(o ContinuityOptions) *Continuity {
 }
 
 // Read offers a complete read of `cluster` and `cluster/clock`; a key that does not exist is the zero
-// value. Offering the same again changes nothing.
+// value. Offering the same again changes nothing. After Turned none is offered until everything has been
+// read anew.
 func (c *Continuity) Read(cluster units.Cluster, clock units.Clock) {
 	c.read, c.cluster, c.clock = true, cluster, clock
 	c.judge()
@@ -100,7 +101,11 @@ func (c *Continuity) judge() {
 	}
 	before := c.seen
 	c.seen = c.seen.Next(c.cluster, c.clock)
-	c.turned = c.turned || before.Epoch != 0 && c.seen.Epoch != before.Epoch
+	if before.Epoch != 0 && c.seen.Epoch != before.Epoch {
+		// The clock beside a new epoch may still be that of the history before: whoever has not noticed a
+		// restore sees the epoch as a change of what it held. How far this one's clock is, the next read tells.
+		c.turned, c.seen.N = true, 0
+	}
 	switch {
 	case before.Held == "" && c.seen.Held != "":
 		c.hold(c.seen.Held)

@@ -95,9 +95,32 @@ func TestWhatIsHeldStaysHeldUntilTheEpochIsRaised(t *testing.T) {
 	if j.c.Trusted() || j.c.Held() == "" {
 		t.Fatal("a restart made it believe")
 	}
+	j.read("a", 2, 141)
 	j.read("a", 2, 12)
 	if !j.c.Trusted() || d.kept != (registry.Seen{Highest: registry.Highest{ID: "a", Epoch: 2, N: 12}}) {
 		t.Fatalf("held %q, kept %+v", j.c.Held(), d.kept)
+	}
+}
+
+// A restore was accepted before this machine had noticed it. Its watch brought the new epoch as a change of
+// what it held, with the clock of the history that is gone beside it; what was then read anew was behind that
+// clock and held for ever.
+func TestTheClockBesideANewEpochIsNotRemembered(t *testing.T) {
+	d := &disk{}
+	j := judgeOver(t, d)
+	j.read("a", 1, 145)
+	j.c.Turned()
+	j.read("a", 2, 145)
+	if !j.c.Turned() || d.kept.N != 0 {
+		t.Fatalf("kept %+v", d.kept)
+	}
+	j.read("a", 2, 144)
+	if !j.c.Trusted() || j.c.Turned() || d.kept.N != 144 {
+		t.Fatalf("held %q, kept %+v", j.c.Held(), d.kept)
+	}
+	j.read("a", 2, 143)
+	if j.c.Trusted() {
+		t.Fatal("a second restore was believed")
 	}
 }
 

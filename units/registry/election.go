@@ -245,9 +245,13 @@ func (e *Election) judge() {
 		return
 	}
 	// The keys before ours can only vanish, since new ones are created later: once first, first for
-	// as long as the key lives.
-	if first, _ := e.first(); e.since == 0 && first.Key == e.own.Key {
+	// as long as the key lives. Only a restored etcd may bring one back.
+	switch first, _ := e.first(); {
+	case first.Key == e.own.Key && e.since == 0:
 		e.win(revision)
+	case first.Key != e.own.Key && e.since != 0:
+		e.since = 0
+		e.log.Warn().Int64("term", e.own.CreateRevision).Int64("older", first.CreateRevision).Msg("leads no more: an older candidate's key is back")
 	}
 }
 

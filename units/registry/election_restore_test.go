@@ -34,6 +34,39 @@ func TestARestoredEtcdIsReadAnewAndTheElectionGoesOnInOneMoreRound(t *testing.T)
 	}
 }
 
+// The snapshot holds the key of an earlier leader beside that of the later one, and in the restored etcd nothing is
+// missing that the later one's watch would notice: a read of everything anew shows it.
+func TestALeaderWhoseElderIsBackLeadsNoMoreUntilThatHasGone(t *testing.T) {
+	c := newCandidates(t, 1)
+	c.settle(0)
+	first := c.leaders()[0]
+	c.seats = append(c.seats, c.seat("s1"))
+	c.settle(time.Second)
+	snapshot := c.twin.Snapshot()
+	first.e.Resign()
+	c.settle(time.Second)
+	if now := c.leaders(); len(now) != 1 || now[0].name != "s1" {
+		t.Fatal("the second does not lead")
+	}
+	high := c.twin.Revision()
+	c.seats = c.seats[1:]
+	c.twin.Restore(snapshot)
+	for c.twin.Revision() <= high {
+		if _, err := c.twin.Txn(t.Context(), registry.Txn{Then: []registry.Op{{Kind: registry.OpPut, Key: c.keys.Clock(), Value: []byte("{}")}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.seats[0].e.Reload()
+	c.settle(0)
+	if now := c.leaders(); len(now) != 0 || c.seats[0].e.State(c.now) != registry.StateCandidate {
+		t.Fatalf("it leads beside an older key: %s", c.seats[0].e.State(c.now))
+	}
+	c.settle(6 * time.Second) // the resigned one renews nothing
+	if len(c.leaders()) != 1 {
+		t.Fatal("it leads no more")
+	}
+}
+
 // lastLease grants a lease: their numbers rise.
 func lastLease(t *testing.T, c *candidates) registry.LeaseID {
 	t.Helper()

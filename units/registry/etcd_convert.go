@@ -16,7 +16,7 @@ func txnRequest(t Txn) *pb.TxnRequest {
 }
 
 func compareRequest(c Compare) *pb.Compare {
-	r := &pb.Compare{Key: []byte(c.Key)}
+	r := &pb.Compare{Key: []byte(c.Key), RangeEnd: []byte(c.End)}
 	switch c.Target {
 	case CreateRevision:
 		r.Target, r.TargetUnion = pb.Compare_CREATE, &pb.Compare_CreateRevision{CreateRevision: c.Number}

@@ -106,9 +106,10 @@ const (
 	Less
 )
 
-// Compare is one condition of a transaction.
+// Compare is one condition of a transaction. With an End, it is one of every key from Key up to there, as in
+// Range; where there is none of them, of one key that does not exist.
 type Compare struct {
-	Key      string
+	Key, End string
 	Target   Target
 	Relation Relation
 	Number   int64  // for every target but Value

@@ -78,11 +78,30 @@ func (m *Memory) commitLocked(changes []Change) {
 // holds says whether every comparison does.
 func (m *Memory) holds(conditions []Compare) bool {
 	for _, c := range conditions {
-		if !c.holds(m.store.current(c.Key)) {
+		if c.End == "" {
+			if !c.holds(m.store.current(c.Key)) {
+				return false
+			}
+		} else if !m.holdsForAll(c) {
 			return false
 		}
 	}
 	return true
+}
+
+// holdsForAll says whether a comparison holds for every key of its range.
+func (m *Memory) holdsForAll(c Compare) bool {
+	any, all := false, true
+	m.store.keys.each(c.Key, c.End, func(it *item) bool {
+		if v := it.at(m.store.rev + 1); v.mod != 0 {
+			any, all = true, all && c.holds(v)
+		}
+		return all
+	})
+	if !any {
+		return c.holds(version{})
+	}
+	return all
 }
 
 func (c Compare) holds(v version) bool {
@@ -124,7 +143,7 @@ func (m *Memory) checkShape(t Txn) error {
 		if c.Key == "" {
 			return fmt.Errorf("%w: the key of a comparison is empty", ErrRefused)
 		}
-		size += len(c.Key) + len(c.Bytes)
+		size += len(c.Key) + len(c.End) + len(c.Bytes)
 	}
 	for _, ops := range [][]Op{t.Then, t.Else} {
 		for _, op := range ops {

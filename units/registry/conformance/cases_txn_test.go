@@ -75,6 +75,36 @@ var txnCases = []conformanceCase{
 		b.equal("yes and yes", b.holds(yes, yes), true)
 		b.equal("yes and no", b.holds(yes, no), false)
 	}},
+	{"a comparison of a range holds when it does for every key there", func(b *bench) {
+		b.ok(put("a/1", "x"))
+		b.ok(put("a/2", "x"))
+		b.ok(put("b", "x"))
+		all := func(target registry.Target, is registry.Relation, n int64) bool {
+			return b.holds(registry.Compare{Key: "a/", End: registry.PrefixEnd("a/"), Target: target, Relation: is, Number: n})
+		}
+		b.equal("none is older than the first", all(registry.CreateRevision, registry.Greater, b.base), true)
+		b.equal("none is older than the second", all(registry.CreateRevision, registry.Greater, b.base+1), false)
+		b.equal("none is later than the second", all(registry.CreateRevision, registry.Less, b.base+3), true)
+		b.equal("none is later than the first", all(registry.CreateRevision, registry.Less, b.base+2), false)
+		b.equal("versions", all(registry.Version, registry.Equal, 1), true)
+		b.equal("no leases", all(registry.LeaseOf, registry.Equal, 0), true)
+		b.ok(del("a/1", ""))
+		b.equal("and when the first has gone", all(registry.CreateRevision, registry.Greater, b.base+1), true)
+		b.equal("of one key", b.holds(registry.Compare{Key: "a/2", End: "a/2\x00", Target: registry.Value, Bytes: []byte("x")}), true)
+		b.equal("of values", b.holds(registry.Compare{Key: "a/", End: "c", Target: registry.Value, Relation: registry.NotEqual, Bytes: []byte("x")}), false)
+		b.equal("up to the end", b.holds(registry.Compare{Key: "a/", End: "\x00", Target: registry.Version, Number: 1}), true)
+		b.ok(put("b", "y"))
+		b.equal("up to the end, with another", b.holds(registry.Compare{Key: "a/", End: "\x00", Target: registry.Version, Number: 1}), false)
+	}},
+	{"a comparison of a range without keys is one of a missing key", func(b *bench) {
+		for _, target := range []registry.Target{registry.CreateRevision, registry.ModRevision, registry.Version, registry.LeaseOf} {
+			b.equal(fmt.Sprint(target), b.holds(registry.Compare{Key: "a/", End: "b", Target: target}), true)
+			b.equal(fmt.Sprint(target), b.holds(registry.Compare{Key: "a/", End: "b", Target: target, Relation: registry.Greater}), false)
+		}
+		b.equal("by value", b.holds(registry.Compare{Key: "a/", End: "b", Target: registry.Value, Relation: registry.NotEqual, Bytes: []byte("x")}), false)
+		b.ok(put("a", ""), put("b", ""))
+		b.equal("backwards", b.holds(registry.Compare{Key: "b", End: "a", Target: registry.Version}), true)
+	}},
 	{"a range in a transaction sees what was written before it and not what comes after", func(b *bench) {
 		res := b.ok(get("a", "z"), put("a", ""), get("a", "z"), put("b", ""))
 		b.equal("before", res.Results[0].Range.Count, int64(0))

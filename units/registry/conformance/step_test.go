@@ -83,8 +83,8 @@ func (op symbolicOp) String() string {
 }
 
 func (c symbolicCompare) String() string {
-	return fmt.Sprintf("%q target %d relation %d to %d %q back %d lease #%d",
-		c.Key, c.Target, c.Relation, c.Number, c.Bytes, c.back, c.lease)
+	return fmt.Sprintf("%q-%q target %d relation %d to %d %q back %d lease #%d",
+		c.Key, c.End, c.Target, c.Relation, c.Number, c.Bytes, c.back, c.lease)
 }
 
 // generator makes steps from a seed alone.
@@ -251,6 +251,9 @@ func (g *generator) ops() []symbolicOp {
 func (g *generator) compare() symbolicCompare {
 	c := symbolicCompare{back: nowhere}
 	c.Key = g.key()
+	if g.rand.IntN(4) == 0 {
+		c.End = g.key()
+	}
 	c.Target = registry.Target(g.rand.IntN(5))
 	c.Relation = registry.Relation(g.rand.IntN(4))
 	switch c.Target {
