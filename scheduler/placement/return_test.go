@@ -30,6 +30,18 @@ func TestTheOriginalStaysWhenItsNodeIsBackAndItIsWell(t *testing.T) {
 	w.step(t, "delete default.web.0.1.2")
 }
 
+// The daemon of a node that came back reported its units a second before its own key was there again, and a
+// healthy original was stopped: it was ready, and its node was not.
+func TestTheOriginalStaysWhenItsStatusComesBeforeItsDaemonCounts(t *testing.T) {
+	w, home := away(t)
+	w.back(home)
+	w.node(home).Standing = placement.AgentDown
+	w.report(w.unit(t, "default.web.0.1.1"), units.StateRunning)
+	w.step(t)
+	w.node(home).Standing = placement.Ready
+	w.step(t, "stop default.web.0.1.2")
+}
+
 func TestTheReplacementStaysWhenTheOriginalIsNotWell(t *testing.T) {
 	w, home := away(t)
 	w.back(home)

@@ -78,8 +78,11 @@ func (p *planner) stopTwins(a *app, twins []*unit) {
 	}
 	well := spec.Ready(best.state) && best.fresh(s.nodes)
 	for _, u := range twins[1:] {
-		silent := s.passed(u) && !u.fresh(s.nodes) && u.attempt < best.attempt
-		if (s.passed(u) || s.passed(best)) && (silent || !well) {
+		first := u.attempt < best.attempt
+		silent := first && s.passed(u) && !u.fresh(s.nodes)
+		// Its status may come before its daemon counts as there.
+		returns := first && spec.Ready(u.state) && s.nodes[u.node].standing != Ready
+		if (s.passed(u) || s.passed(best)) && (silent || returns || !well) {
 			p.hold(a, u, units.Reason{Code: units.ReasonDuplicate, Message: "the slot has two units, since a node was lost and is back; one stops when the other is known to be well"})
 			continue
 		}
