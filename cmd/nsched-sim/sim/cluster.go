@@ -27,7 +27,14 @@ func NewCluster(ctx context.Context, seed uint64, trace *Trace, size Size) *Clus
 		w.AddScheduler(schedulerName(i)).Start()
 	}
 	w.NewOperator()
-	return &Cluster{World: w, Watchman: w.Guarded()}
+	c := &Cluster{World: w, Watchman: w.Guarded()}
+	w.meets = func(s Strike) (states []string) {
+		for _, cell := range c.meets(s) {
+			states = append(states, cell.state())
+		}
+		return states
+	}
+	return c
 }
 
 // Standard is the run that every seed makes.

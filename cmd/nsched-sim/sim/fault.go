@@ -17,10 +17,15 @@ type Strike struct {
 	Target string `json:"target,omitempty"`
 	Lasts  Span   `json:"lasts,omitempty"`
 	Pick   uint32 `json:"pick,omitempty"`
+	// When is what it waits for, a dimension of the matrix and its state, as in "unit fetching"; "" is nothing.
+	When string `json:"when,omitempty"`
 }
 
 // String tells it on one line.
 func (s Strike) String() string {
+	if s.When != "" {
+		return fmt.Sprintf("%v or later, at %s: %s %s for %v (%d)", s.At.D(), s.When, s.Kind, s.Target, s.Lasts.D(), s.Pick)
+	}
 	return fmt.Sprintf("%v %s %s for %v (%d)", s.At.D(), s.Kind, s.Target, s.Lasts.D(), s.Pick)
 }
 
@@ -117,7 +122,7 @@ func (w *World) Strike(s Strike) {
 		return
 	}
 	f := StandardFaults()[at]
-	w.After(s.At.D(), func() {
+	strike := func() {
 		w.Trace.Strike(w.now, s)
 		for _, told := range w.struck {
 			told(s)
@@ -125,6 +130,13 @@ func (w *World) Strike(s Strike) {
 		if heal := f.Strike(w, s); heal != nil {
 			w.After(s.Lasts.D(), heal)
 		}
+	}
+	w.After(s.At.D(), func() {
+		if s.When != "" && w.meets != nil {
+			w.await(s, strike)
+			return
+		}
+		strike()
 	})
 }
 

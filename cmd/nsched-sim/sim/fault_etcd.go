@@ -2,6 +2,8 @@ package sim
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/nsched/nsched/units"
@@ -28,12 +30,21 @@ var etcdFaults = []Fault{
 		w.revoke(func(leased []registry.KeyValue) []registry.KeyValue { return leased })
 		return nil
 	}},
+	{Name: candidatesRevoked, Weight: 1, Strike: func(w *World, _ Strike) func() {
+		w.revoke(func(leased []registry.KeyValue) []registry.KeyValue {
+			return slices.DeleteFunc(leased, func(kv registry.KeyValue) bool { return !strings.HasPrefix(kv.Key, leaderPrefix) })
+		})
+		return nil
+	}},
 	{Name: "etcd full", Weight: 1, Least: time.Second, Most: time.Minute, Strike: func(w *World, _ Strike) func() {
 		w.fill(true)
 		return func() { w.fill(false) }
 	}},
 	{Name: "etcd restored", Weight: 1, Least: 20 * time.Second, Most: 4 * time.Minute, Strike: restore},
 }
+
+// candidatesRevoked leaves the cluster without a leader, and without anybody who waits to be one.
+const candidatesRevoked = "candidates' leases revoked"
 
 // fill makes etcd take no more, or makes room.
 func (w *World) fill(full bool) {

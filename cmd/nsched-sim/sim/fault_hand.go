@@ -13,10 +13,11 @@ import (
 // handFaults are what a person with etcdctl does to single keys, or a program that is newer than we are.
 var handFaults = []Fault{
 	{Name: "key deleted", Weight: 2, Aim: oneOf("units", "status", "slots", "rollouts", "alive", "agent", "endpoints", "nodes", "summary", "fence"), Strike: byHand(func(registry.KeyValue, *rand.Rand) []byte { return nil })},
-	{Name: "key overwritten", Weight: 2, Least: time.Second, Most: 2 * time.Minute, Aim: oneOf("units", "status", "slots", "rollouts", "alive", "cluster/clock", "fence", "nodes", "summary"), Strike: byHand(junk)},
-	{Name: "key of a newer version", Weight: 2, Least: time.Second, Most: 2 * time.Minute, Aim: oneOf("units", "status", "slots", "rollouts", "cluster/clock", "fence", "nodes"), Strike: byHand(newer)},
+	{Name: "key overwritten", Weight: 3, Least: time.Second, Most: 2 * time.Minute, Aim: oneOf("units", "units", "units", "units", "status", "slots", "rollouts", "alive", "cluster/clock", "fence", "nodes", "summary"), Strike: byHand(junk)},
+	{Name: "key of a newer version", Weight: 3, Least: time.Second, Most: 2 * time.Minute, Aim: oneOf("units", "units", "units", "units", "status", "slots", "rollouts", "cluster/clock", "fence", "nodes"), Strike: byHand(newer)},
 }
 
+// oneOf draws one of the kinds; what is named more often is hit more often.
 func oneOf(kinds ...string) func(Cast, *rand.Rand) (string, bool) {
 	return func(_ Cast, r *rand.Rand) (string, bool) { return pick(r, kinds), true }
 }

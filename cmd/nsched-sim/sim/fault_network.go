@@ -21,6 +21,23 @@ var networkFaults = []Fault{
 	{Name: "slow network", Weight: 2, Least: time.Second, Most: 20 * time.Second, Aim: anyHostOrAll, Strike: linked(func(l *Link) *time.Duration { return &l.Jitter }, 800*time.Millisecond)},
 	{Name: "lossy network", Weight: 3, Least: time.Second, Most: 20 * time.Second, Aim: anyHostOrAll, Strike: linked(func(l *Link) *float64 { return &l.Lost }, 0.2)},
 	{Name: "late writes", Weight: 5, Least: time.Second, Most: 30 * time.Second, Aim: anyHostOrAll, Strike: linked(func(l *Link) *float64 { return &l.Late }, 0.3)},
+	{Name: leaderLate, Weight: 3, Least: time.Second, Most: 30 * time.Second, Aim: anyScheduler, Strike: func(w *World, _ Strike) func() {
+		p := w.leading()
+		if p == nil {
+			return nil
+		}
+		p.host.Link.Late = 0.5
+		return func() { p.host.Link.Late = 0 }
+	}},
+	{Name: "late answers", Weight: 2, Least: time.Second, Most: 30 * time.Second, Aim: theNodes, Strike: func(w *World, s Strike) func() {
+		hosts := w.bound()
+		if len(hosts) == 0 {
+			return nil
+		}
+		h := hosts[int(s.Pick)%len(hosts)]
+		h.Link.Answers = 4 * time.Second
+		return func() { h.Link.Answers = 0 }
+	}},
 	{Name: "hanging watches", Weight: 2, Least: time.Second, Most: 20 * time.Second, Aim: anyHostOrAll, Strike: linked(func(l *Link) *float64 { return &l.Hang }, 0.2)},
 	{Name: "lost watches", Weight: 2, Aim: anyHostOrAll, Strike: func(w *World, s Strike) func() {
 		for _, h := range w.hit(s) {
@@ -28,6 +45,25 @@ var networkFaults = []Fault{
 		}
 		return nil
 	}},
+}
+
+// leaderLate makes the writes of whoever leads late: what it decided may be done when another has decided.
+const leaderLate = "leader's writes late"
+
+// bound returns the machines that run something that is bound to their tenure, and all of them when none
+// does.
+func (w *World) bound() (hosts []*Host) {
+	var all []*Host
+	for _, n := range w.nodes {
+		all = append(all, n.Host)
+		if list, err := n.Systemd.Bounds().List(); err == nil && len(list) > 0 {
+			hosts = append(hosts, n.Host)
+		}
+	}
+	if len(hosts) == 0 {
+		return all
+	}
+	return hosts
 }
 
 // anyHostOrAll draws one host, or "" for all of them.

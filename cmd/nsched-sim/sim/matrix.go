@@ -21,6 +21,9 @@ type Cell struct {
 	Is    string
 }
 
+// state names the state without the fault that met it.
+func (c Cell) state() string { return c.Of + " " + c.Is }
+
 // The dimensions of a matrix.
 const (
 	ofUnit     = "unit"
@@ -59,7 +62,7 @@ func unreachable(c Cell) string {
 	switch {
 	case c.Of == ofRollout && c.Is == string(units.PhaseFailed):
 		return "no rollout is given up yet"
-	case c.Fault == "leader crash" || c.Fault == "leader pause":
+	case c.Fault == "leader crash" || c.Fault == "leader pause" || c.Fault == leaderLate:
 		if c.Of == ofElection && c.Is == nobodyLeads {
 			return "without a leader there is nobody to hit, and the fault is not counted"
 		}
@@ -71,11 +74,17 @@ func unreachable(c Cell) string {
 func Reachable(faults []Fault) []Cell {
 	var cells []Cell
 	for _, f := range faults {
-		for _, d := range dimensions {
-			for _, is := range d.is {
-				if c := (Cell{f.Name, d.of, is}); unreachable(c) == "" {
-					cells = append(cells, c)
-				}
+		cells = append(cells, cellsOf(f.Name)...)
+	}
+	return cells
+}
+
+// cellsOf returns those of one fault.
+func cellsOf(fault string) (cells []Cell) {
+	for _, d := range dimensions {
+		for _, is := range d.is {
+			if c := (Cell{fault, d.of, is}); unreachable(c) == "" {
+				cells = append(cells, c)
 			}
 		}
 	}
@@ -84,10 +93,15 @@ func Reachable(faults []Fault) []Cell {
 
 // Record makes the matrix count the faults that strike the cluster.
 func (m Matrix) Record(c *Cluster) {
-	c.OnStrike(func(s Strike) { m.count(c, s) })
+	c.OnStrike(func(s Strike) {
+		for _, cell := range c.meets(s) {
+			m[cell]++
+		}
+	})
 }
 
-func (m Matrix) count(c *Cluster, s Strike) {
+// meets returns what a strike would meet now, in no order that matters.
+func (c *Cluster) meets(s Strike) (met []Cell) {
 	hit := c.nodesHit(s)
 	apps := map[units.AppID]bool{}
 	states := map[units.State]bool{}
@@ -102,8 +116,8 @@ func (m Matrix) count(c *Cluster, s Strike) {
 		}
 		states[state] = true
 	}
-	for state := range states { // order-free: it counts
-		m[Cell{s.Kind, ofUnit, string(state)}]++
+	for state := range states { // order-free: a set
+		met = append(met, Cell{s.Kind, ofUnit, string(state)})
 	}
 	phases := map[units.Phase]bool{}
 	prefix := Keys.Under(registry.KindRollout)
@@ -118,10 +132,10 @@ func (m Matrix) count(c *Cluster, s Strike) {
 			}
 		}
 	}
-	for phase := range phases { // order-free: it counts
-		m[Cell{s.Kind, ofRollout, string(phase)}]++
+	for phase := range phases { // order-free: a set
+		met = append(met, Cell{s.Kind, ofRollout, string(phase)})
 	}
-	m[Cell{s.Kind, ofElection, c.election()}]++
+	return append(met, Cell{s.Kind, ofElection, c.election()})
 }
 
 // nodesHit returns the nodes that a strike names, and nil for one that hits all of them.

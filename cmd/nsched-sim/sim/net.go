@@ -52,6 +52,8 @@ func (n *Net) delay(h *Host) time.Duration {
 type Link struct {
 	Jitter           time.Duration
 	Lost, Late, Hang float64
+	// Answers is the most by which an answer comes late, at least half of it; 0 is not at all.
+	Answers time.Duration
 }
 
 // link returns the registry as a process reaches it.

@@ -247,6 +247,9 @@ func (x *executor) perform(t loop.Task, sent time.Duration) {
 	back := h.delay()
 	if !here[t.Kind] {
 		back = w.Net.delay(h)
+		if late := h.Link.Answers; late > 0 {
+			back += h.uniform(late/2, late)
+		}
 	}
 	w.After(back+call.took, func() { p.post(x.life, e) })
 }

@@ -42,6 +42,7 @@ func Draw(seed uint64) Schedule {
 	s := Schedule{Seed: seed, Nodes: standardNodes, Schedulers: standardSchedulers, Apps: standardApps, Rest: Span(standardRest), End: Span(standardEnd)}
 	cast := cast(s.Nodes, s.Schedulers)
 	s.Faults = draw(StandardFaults(), cast, r, standardStrikes, firstFault, standardRest)
+	s.Faults = wait(s.Faults, rand.New(rand.NewPCG(seed, 0x6e73636865640003)), standardRest)
 	s.Acts = drawActs(r, s.Apps, cast.Nodes, standardRest, standardSettle)
 	return s
 }

@@ -133,6 +133,12 @@ func (h *shrinker) briefer() {
 				break
 			}
 		}
+		if h.best.Schedule.Faults[i].When != "" {
+			s := h.best.Schedule
+			s.Faults = slices.Clone(s.Faults)
+			s.Faults[i].When = ""
+			h.try("a fault that waits for nothing", s)
+		}
 	}
 }
 

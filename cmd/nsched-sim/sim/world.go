@@ -54,6 +54,10 @@ type World struct {
 	doubted  []func(*Process, registry.Txn)
 	restored []func()
 	struck   []func(Strike)
+	waiting  []*waiting
+	// meets says in which states a strike would meet what it hits; nil when nobody knows.
+	meets       func(Strike) []string
+	revisionMet int64 // of etcd, when the strikes that wait last looked
 
 	// Operator is who uses the cluster; a World without one is used by nobody.
 	Operator  *Operator
@@ -244,6 +248,9 @@ func (w *World) check() {
 			w.fail(fmt.Errorf("%s: %w", c.Name, err))
 			return
 		}
+	}
+	if len(w.waiting) > 0 {
+		w.lookForMoments()
 	}
 }
 
