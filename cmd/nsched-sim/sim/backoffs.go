@@ -14,6 +14,12 @@ type backoffs struct {
 	failures map[slotKey]failures
 }
 
+// life is one life of an assignment.
+type life struct {
+	unitKey
+	create int64
+}
+
 // end is when a node said that a unit was over.
 type end struct {
 	at     time.Duration
@@ -30,6 +36,9 @@ func newBackoffs() backoffs { return backoffs{map[unitKey]end{}, map[slotKey]fai
 
 // ended notes the first word about a unit's end.
 func (m *Watchman) ended(k unitKey) {
+	if m.mirror.over(k) {
+		m.finished[life{k, m.mirror.units[k].create}] = true
+	}
 	if _, known := m.backoffs.ends[k]; known || !m.mirror.over(k) {
 		return
 	}

@@ -33,6 +33,11 @@ func (m *Watchman) placed(p *Process, k unitKey) {
 		if changed {
 			o = was
 		}
+		// A restored etcd may hold the assignment of what has ended since. Whoever was told so, and has not
+		// noticed the restore yet, rightly fills the slot: the unit is not there, and its node starts it no more.
+		if m.finished[life{other, o.create}] {
+			continue
+		}
 		if other != k && !o.bad && o.Desired != units.DesiredStop && !m.mirror.over(other) {
 			m.Evicted++
 			m.eviction(p, other, o, other.id.Generation != k.id.Generation)

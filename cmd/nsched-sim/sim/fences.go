@@ -11,23 +11,32 @@ type fences struct {
 	term    int64                    // the latest that wrote
 	doubtAt map[string]time.Duration // by process: when it last asked for what it will not learn of
 	life    map[string]int           // in which life
+	// puts is when each leader's key was put: a restored etcd holds one as it was.
+	puts map[version]time.Duration
 }
 
-func newFences() fences { return fences{doubtAt: map[string]time.Duration{}, life: map[string]int{}} }
+// version is a key as it was at one revision.
+type version struct {
+	key string
+	mod int64
+}
+
+func newFences() fences {
+	return fences{doubtAt: map[string]time.Duration{}, life: map[string]int{}, puts: map[version]time.Duration{}}
+}
 
 // patience is how long after it asked a sender knows for certain that no answer comes.
 const patience = 8 * time.Second
 
 // fence checks that a write was its writer's to make. The key that leads in etcd names the writer; it has
 // not been put again since the write was asked for; and whoever had an outcome that it does not know has
-// put it again before it wrote anything more.
+// put it again before it wrote anything more. All of that holds in a restored etcd as well, whatever it brought
+// back: it may name another leader than the one that led when it was put back.
 func (m *Watchman) fence(p *Process, t registry.Txn) {
 	f := &m.fences
 	first, ok := m.mirror.leader()
 	what := t.Then[0].Key
 	switch {
-	case m.unnoticed():
-		// A restored etcd may name another leader than the one that led when it was put back.
 	case !ok || first.name != p.host.Name:
 		m.fail(FencedWrites, "%s wrote %s and %q leads", p.Name, what, first.name)
 		return

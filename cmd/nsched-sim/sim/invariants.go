@@ -28,6 +28,8 @@ type Watchman struct {
 	node    map[units.UnitID]units.NodeName
 	// ordered are the stops that any history of etcd has held.
 	ordered map[units.UnitID]bool
+	// finished are the lives of assignments of which a node has said, in any history, that they are over.
+	finished map[life]bool
 
 	Stops  int
 	Placed int
@@ -53,8 +55,8 @@ func (w *World) Guarded() *Watchman {
 	m := &Watchman{
 		w: w, mirror: newMirror(), specs: map[genKey]units.App{},
 		created: map[units.UnitID]int64{}, told: map[units.UnitID]units.Desired{}, node: map[units.UnitID]units.NodeName{},
-		ordered: map[units.UnitID]bool{},
-		losses:  newLosses(), rooms: newRooms(), fences: newFences(), budgets: newBudgets(), backoffs: newBackoffs(), machines: newMachines(),
+		ordered: map[units.UnitID]bool{}, finished: map[life]bool{},
+		losses: newLosses(), rooms: newRooms(), fences: newFences(), budgets: newBudgets(), backoffs: newBackoffs(), machines: newMachines(),
 	}
 	m.watch(1)
 	w.OnWrite(m.wrote)
@@ -101,6 +103,9 @@ func (m *Watchman) changed(key registry.Key, c registry.Change) {
 	case registry.KindGeneration:
 		m.learn(key, c)
 	case registry.KindLeader:
+		if !c.Deleted {
+			m.fences.puts[version{c.Key, c.ModRevision}] = m.w.now
+		}
 		m.led()
 	case registry.KindAlive:
 		m.lease(key.Node, c)

@@ -14,8 +14,9 @@ type restored struct {
 }
 
 // notice is how long a scheduler may take to find out: what it had asked for, or decided on a view that
-// has not been contradicted yet, may still be written.
-const notice = 20 * time.Second
+// has not been contradicted yet, may still be written. A watch is taken for silent after 15 s, the probe has
+// 5 s to answer, and then everything is read anew.
+const notice = 25 * time.Second
 
 // lookForRestore begins a new history when etcd has gone back.
 func (m *Watchman) lookForRestore() {
@@ -42,7 +43,11 @@ func (m *Watchman) lookForRestore() {
 			continue
 		}
 		c := registry.Change{KeyValue: kv}
-		m.mirror.follow(key, c, m.w.now)
+		at := m.w.now
+		if key.Kind == registry.KindLeader {
+			at = m.fences.puts[version{kv.Key, kv.ModRevision}]
+		}
+		m.mirror.follow(key, c, at)
 		switch key.Kind {
 		case registry.KindUnit:
 			k := unitKey{key.Node, key.Unit}
@@ -58,9 +63,6 @@ func (m *Watchman) lookForRestore() {
 	m.restored = restored{held: true, epoch: epoch, at: m.w.now}
 	m.watch(r.Revision + 1)
 }
-
-// unnoticed reports whether nobody can be blamed yet for not knowing that etcd was put back.
-func (m *Watchman) unnoticed() bool { return m.restored.held && m.w.sent <= m.restored.at+notice }
 
 // believes checks that nobody decides on what was restored before a person has looked.
 func (m *Watchman) believes(p *Process, t registry.Txn) {
