@@ -27,9 +27,8 @@ const (
 // lawful are the mistakes that are left to a test of the part: package and test. All others are the
 // simulation's to notice.
 var lawful = map[planted.Bug][2]string{
+	planted.OldTenureUsed:     {"node", "TestABoundUnitWhoseTenureIsOverNeverStarts"},
 	planted.StopLastWrite:     {"node", "TestOfTwoWordsAboutAUnitTheFurthestCounts"},
-	planted.CompactionIgnored: {"units/registry", "TestCompactionUnderAWatchLeadsToANewRead"},
-	planted.CapacityUnchecked: {"scheduler", "TestWhatANodeOffersIsComparedWhenAPlacementIsWritten"},
 	planted.EvictUnseen:       {"scheduler", "TestANodeThatComesBackMeanwhileIsNotEvicted"},
 	planted.OldStatusBelieved: {"scheduler/placement", "TestReconcile"},
 }

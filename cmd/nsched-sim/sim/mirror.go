@@ -23,6 +23,7 @@ type mirror struct {
 	leaders   map[string]candidate
 	intents   map[units.AppID]units.Intent
 	cluster   units.Cluster
+	clock     units.Clock
 	// before is what the changes of the latest revision have replaced.
 	before struct {
 		units  map[unitKey]assigned
@@ -118,6 +119,10 @@ func (m *mirror) follow(key registry.Key, c registry.Change, now time.Duration) 
 	case registry.KindCluster:
 		if v, err := decode[units.Cluster](c); err == nil && !c.Deleted {
 			m.cluster = v
+		}
+	case registry.KindClock:
+		if v, err := decode[units.Clock](c); err == nil && !c.Deleted {
+			m.clock = v
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 // restored is what the watchman knows of an etcd that was put back to an older state.
 type restored struct {
-	held  bool
+	held  bool  // the clock has gone back, by which everybody can tell
 	epoch int64 // that has to be exceeded
 	at    time.Duration
 }
@@ -28,7 +28,7 @@ func (m *Watchman) lookForRestore() {
 		m.fail(Sound, "read the twin: %v", err)
 		return
 	}
-	epoch := m.mirror.cluster.Epoch
+	epoch, n := m.mirror.cluster.Epoch, m.mirror.clock.N
 	m.watcher.Close()
 	m.mirror = newMirror()
 	m.mirror.begin(r.Revision)
@@ -60,7 +60,7 @@ func (m *Watchman) lookForRestore() {
 		m.room(k)
 	}
 	m.led()
-	m.restored = restored{held: true, epoch: epoch, at: m.w.now}
+	m.restored = restored{held: m.mirror.clock.N < n, epoch: epoch, at: m.w.now}
 	m.watch(r.Revision + 1)
 }
 
