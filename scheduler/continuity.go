@@ -5,13 +5,14 @@ import (
 
 	"github.com/nsched/nsched/scheduler/placement"
 	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/registry"
 )
 
 // trust looks whether etcd is still the one that this scheduler knew. While it is not, the scheduler leads
 // nothing: it keeps its place, so that none that knows less decides on what was restored.
 func (s *Scheduler) trust(ctx context.Context, now units.Instant) (units.Instant, error) {
 	before := s.continuity.Held()
-	if s.world.regressed {
+	if regressed := s.election.Regressed(); regressed || s.world.regressed {
 		s.world.regressed = false
 		s.continuity.Doubt()
 	}
@@ -21,7 +22,7 @@ func (s *Scheduler) trust(ctx context.Context, now units.Instant) (units.Instant
 	if s.continuity.Turned() {
 		s.view.Reload()
 		s.election.Reload()
-		s.world.rereading = true
+		s.world.rereading, s.handed = true, 0
 		s.o.Mail.Post(func(units.Instant) {}) // the view begins with the next pass
 	}
 	switch held := s.continuity.Held(); {
@@ -31,6 +32,19 @@ func (s *Scheduler) trust(ctx context.Context, now units.Instant) (units.Instant
 		s.time.Reset()
 	}
 	return s.continuity.Step(ctx, now)
+}
+
+// wentBack reports whether the answer to what was planned on a view shows that etcd is behind that view: it was
+// restored, and the view has not noticed. A write makes a revision of its own, and a refusal has one that is no
+// older than what was seen before it was asked for.
+func (s *Scheduler) wentBack(r registry.Result) bool {
+	switch {
+	case s.handed == 0 || s.world.rereading:
+		return false
+	case r.Outcome == registry.Committed:
+		return r.Revision <= s.handed
+	}
+	return r.Outcome == registry.Conflict && r.Revision != 0 && r.Revision < s.handed
 }
 
 // trusts reports whether etcd is the one that this scheduler knew, and what is known of it is of its present

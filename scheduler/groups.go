@@ -132,7 +132,7 @@ func (s *Scheduler) deletion(chunks map[string]*chunkWrite, a placement.Action) 
 		}
 		chunks[key] = w
 	}
-	if w.held.bad || len(w.g.If)+deleteCompares+2 > registry.MaxOps {
+	if w.held.bad || len(w.g.If)+deleteCompares+1 > registry.MaxCompares {
 		return
 	}
 	unit := s.o.Keys.Unit(a.Node, a.Unit)

@@ -31,6 +31,7 @@ func (s *Scheduler) lead(ctx context.Context, now units.Instant) (units.Instant,
 		s.leading, s.leadingSince, s.replan = true, now.Boot, true
 		s.world.begin()
 		s.losses, s.judged, s.thawAt = placement.Losses{}, false, 0
+		s.clockAt = 0 // written before anything is planned: whether the view is of this etcd shows in the answer
 		s.events.Add(now, units.Event{Type: units.EventTermBegan, Reason: units.Reason{Message: s.o.Self.Name + " leads"}})
 		for id := range s.world.apps { // order-free: it fills a set
 			s.stale[id] = true
@@ -100,7 +101,7 @@ func (s *Scheduler) work(now units.Instant) units.Instant {
 	if len(groups) == 0 {
 		return next
 	}
-	s.sent = true
+	s.sent, s.handed = true, revision
 	if err := s.committer.Commit(revision, groups...); err != nil {
 		s.o.Logger.Error().Err(err).Msg("plan was not accepted")
 		s.replan = true
@@ -193,6 +194,10 @@ func (s *Scheduler) wake(now units.Instant, nowMs int64) units.Instant {
 // done is told what became of the groups.
 func (s *Scheduler) done(now units.Instant, results []registry.Result) {
 	for _, r := range results {
+		if s.wentBack(r) {
+			s.world.regressed = true
+			s.o.Mail.Post(func(units.Instant) {}) // it is looked into with the next pass
+		}
 		switch r.Outcome {
 		case registry.Committed:
 			s.committed = max(s.committed, r.Revision)

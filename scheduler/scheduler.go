@@ -74,6 +74,7 @@ type Scheduler struct {
 	refusals  int                  // passes in a row of which that is true
 	holdAt    time.Duration        // boot time before which nothing is handed over
 	stale     map[units.AppID]bool // apps whose summary may be out of date
+	handed    int64                // the revision of the view on which what was handed over last was planned
 	committed int64                // the revision that the view must have reached before the next plan
 	clockAt   time.Duration
 	planned   int64 // plans made, for people

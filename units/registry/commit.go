@@ -14,7 +14,7 @@ import (
 	"github.com/nsched/nsched/units/planted"
 )
 
-// Group is what must be written together or not at all: at most MaxOps-2 comparisons, of single keys, and
+// Group is what must be written together or not at all: at most MaxCompares comparisons, of single keys, and
 // MaxOps puts and deletions of such. Groups share transactions, and none fails for another's sake.
 type Group struct {
 	Tag  any // handed back in the result

@@ -81,6 +81,8 @@ type Election struct {
 	resigning bool
 	revoking  bool
 	resigned  bool
+	// rereading: Reload was asked for. regressed: see there.
+	rereading, regressed bool
 }
 
 // renewals is how many renewals may be under way: one that hangs must not be the end of the lease.
@@ -125,8 +127,10 @@ func (s *electionSink) Apply(b Batch) {
 	}
 	e := (*Election)(s)
 	if b.Regressed {
+		e.regressed = e.regressed || !e.rereading
 		e.lose(fmt.Errorf("watch the election: %w", ErrRegressed), true)
 	}
+	e.rereading = e.rereading && !b.Relisted
 	e.judge()
 }
 
@@ -221,7 +225,18 @@ func (e *Election) Observe() (Observed, bool) {
 
 // Reload reads the candidates' keys anew, for whoever knows that etcd was restored: a key that the restore
 // took away, and that nobody was told of, would be waited for by everyone for ever.
-func (e *Election) Reload() { e.view.Reload() }
+func (e *Election) Reload() {
+	e.rereading, e.regressed = true, false
+	e.view.Reload()
+}
+
+// Regressed reports, once, that etcd has gone back in time, which what a Reload reads is no news of. The election
+// often learns it long before a silent view does.
+func (e *Election) Regressed() bool {
+	regressed := e.regressed
+	e.regressed = false
+	return regressed
+}
 
 // first returns the key of the candidate that leads.
 func (e *Election) first() (first KeyValue, ok bool) {

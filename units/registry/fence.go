@@ -67,6 +67,9 @@ func raise(last fence, t Term) fence {
 // fenceCompares is how many comparisons the fence is.
 const fenceCompares = 2
 
+// MaxCompares is how many comparisons a Group may have.
+const MaxCompares = MaxOps - fenceCompares
+
 // conditions are what every write compares.
 func (f fence) conditions() []Compare {
 	own := Compare{Key: f.term.Key, Target: ModRevision, Number: f.mod}

@@ -79,7 +79,7 @@ type View struct {
 	rev    int64
 	heard  time.Duration // boot time when the state was last known to be current
 	known  int64         // the highest revision that etcd was seen at
-	wanted int64
+	wanted int64         // since the last complete read began, which is of any revision wanted before
 
 	phase   viewPhase
 	session int // what comes for another one is late and ignored
@@ -252,7 +252,7 @@ func (v *View) relist(now units.Instant, why error) {
 		v.relists++
 		v.log.Info().Int64("rev", v.rev).AnErr("reason", why).Msg("began to read everything anew")
 	}
-	v.err = why
+	v.err, v.wanted = why, 0
 	v.list = newListing(v.spans, now.Boot, v.reload)
 	v.reload = false
 	v.phase = phaseListing

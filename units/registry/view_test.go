@@ -25,16 +25,20 @@ type world struct {
 	due     []func()                   // deliveries of watches that are held
 	held    bool
 	watches []*spoiled
+	asked   int // how far they are
 }
 
 type spoiled struct {
 	registry.Watcher
+	w       *world
 	deaf    bool // what it delivers is thrown away
 	closed  bool
 	deliver func(registry.WatchResponse)
 }
 
 func (s *spoiled) Close() { s.closed = true; s.Watcher.Close() }
+
+func (s *spoiled) RequestProgress() { s.w.asked++; s.Watcher.RequestProgress() }
 
 func newWorld(t testing.TB) *world {
 	w := &world{t: t, history: map[int64]map[string]int64{}}
@@ -58,7 +62,7 @@ func (w *world) flush() {
 }
 
 func (w *world) Watch(ctx context.Context, r registry.Watch, deliver func(registry.WatchResponse)) registry.Watcher {
-	s := &spoiled{deliver: deliver}
+	s := &spoiled{w: w, deliver: deliver}
 	w.watches = append(w.watches, s)
 	var first registry.WatchResponse
 	s.Watcher = w.Memory.Watch(ctx, r, func(r registry.WatchResponse) {
@@ -394,6 +398,26 @@ func TestAnEtcdThatWentBackIsReported(t *testing.T) {
 	}
 	if len(r.sink.got) != 1 || r.view.Revision() != r.w.Revision() {
 		t.Fatalf("%v at %d", r.sink.got, r.view.Revision())
+	}
+}
+
+// After a restore the revision that was wanted last lay far ahead, and the view asked for it fifty times a
+// second until the new history had come as far.
+func TestARevisionOfAnotherHistoryIsWantedNoMore(t *testing.T) {
+	r := newRig(t, t, "")
+	r.Settle()
+	backup := r.w.Snapshot()
+	for range 100 {
+		r.w.put("/elsewhere", "v")
+	}
+	r.view.Want(r.w.Revision())
+	r.Settle()
+	r.w.Restore(backup)
+	r.Advance(30 * time.Second)
+	before := r.w.asked
+	r.Advance(time.Minute)
+	if asked := r.w.asked - before; asked > 2*13 {
+		t.Errorf("two watches were asked %d times in a minute how far they are, and each is to be asked every 5 s", asked)
 	}
 }
 
