@@ -13,7 +13,7 @@ import (
 // and a leader that catches up has led a moment later. So some strikes wait for a state that is drawn with
 // them, and come the moment it is there; those whose state does not come within that time strike all the
 // same.
-const longestWait = 40 * time.Second
+const longestWait = 90 * time.Second
 
 // waiting is a strike whose moment has not come yet.
 type waiting struct {
@@ -58,7 +58,7 @@ func brief(c Cell) bool {
 }
 
 // oneInWaits is how many strikes there are for each that waits.
-const oneInWaits = 3
+const oneInWaits = 2
 
 // wait draws for some of the strikes what they wait for. Each still ends by the time to. A leader is seldom
 // lost: a strike that waits for an election brings one about.
@@ -78,7 +78,7 @@ func wait(strikes []Strike, r *rand.Rand, to time.Duration) []Strike {
 		s.At = min(s.At, Span(to-longestWait))
 		s.Lasts = min(s.Lasts, Span(to-longestWait)-s.At)
 		if c.Of == ofElection && c.Is != leaderGone {
-			at := s.At + Span(uniform(r, 0, longestWait/4))
+			at := s.At + Span(uniform(r, 0, longestWait/8))
 			elections = append(elections, Strike{At: at, Kind: candidatesRevoked, Pick: r.Uint32()})
 		}
 	}
