@@ -45,6 +45,7 @@ type NodeHost struct {
 
 	peeking bool // the world looks, which no fault hides
 	disk    map[units.UnitID]node.Record
+	past    map[units.UnitID]node.Record
 	files   map[units.UnitID]bool // records for systemd
 	contact time.Time
 	store   map[units.StorePath]bool
@@ -152,7 +153,7 @@ func (n *NodeHost) reaper(l Life) loop.Stepper {
 func (n *NodeHost) life(l Life) loop.Stepper {
 	d, err := node.New(node.Options{
 		Node: units.NodeName(n.Name), BootID: n.BootID(), Version: "sim", Keys: Keys, KV: l.KV,
-		Store: simStore{n}, Prober: simProber{n}, Records: simRecords{n}, Guard: n, Ports: simPorts{}, Machine: n, Contact: simContact{n}, Seen: &n.nodeSeen,
+		Store: simStore{n}, Prober: simProber{n}, Records: simRecords{n}, Past: simPast{n}, Guard: n, Ports: simPorts{}, Machine: n, Contact: simContact{n}, Seen: &n.nodeSeen,
 		Services: simServices{n: n, Systemd: node.Systemd{
 			Manager: n.Systemd, Files: simFiles{n}, Bounds: n.Systemd.Bounds(),
 			GuardUnit: guardUnit, GuardSocket: guardSocket,
@@ -185,6 +186,15 @@ func (n *NodeHost) Ended(id units.UnitID) bool { return n.disk[id].Ended != nil 
 // Live returns the units of which the app itself runs on the machine, in order. The caller does not change
 // it.
 func (n *NodeHost) Live() []units.UnitID { return n.Systemd.Live() }
+
+// Fit reports whether anything runs on the machine, or may be started there that is bound to a tenure.
+func (n *NodeHost) Fit() bool {
+	if n.down {
+		return false
+	}
+	s, _ := n.Guard.Published()
+	return len(n.Live())+len(n.Running()) > 0 || s.Fresh(s.Tenure, n.Instant().Boot)
+}
 
 // Running returns the units that systemd runs, in order.
 func (n *NodeHost) Running() []units.UnitID {

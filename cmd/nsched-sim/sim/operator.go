@@ -70,10 +70,11 @@ func (o *Operator) Cordon(node units.NodeName, cordon bool) {
 	o.about(node, n)
 }
 
-// ConfirmLost vouches for it that a node which holds no tenure is lost.
+// ConfirmLost vouches for it that a node which holds no tenure is lost. It is no lie: whoever does has looked at
+// the machine, and nothing runs there, nor can anything begin that is bound to the tenure that is over.
 func (o *Operator) ConfirmLost(node units.NodeName) {
 	alive, err := o.w.Etcd.Range(o.w.ctx, rangeOf(Keys.Alive(node)))
-	if err != nil || len(alive.KVs) > 0 || o.w.tenures[node] == 0 {
+	if err != nil || len(alive.KVs) > 0 || o.w.tenures[node] == 0 || o.w.node(string(node)).Fit() {
 		return
 	}
 	n := o.nodes[node]
