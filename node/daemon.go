@@ -58,6 +58,8 @@ type Daemon struct {
 
 	units map[units.UnitID]*unit
 	order []*unit // the units, sorted: what is done in a pass does not depend on a map's order
+	// passAt is when time alone makes another pass over the units; 0 is never. Otherwise something happens first.
+	passAt time.Duration
 	// passing is the order as it was when the present pass began.
 	passing []*unit
 	bad     map[string]string
@@ -188,7 +190,7 @@ func New(o Options) (*Daemon, error) {
 
 // Step makes one pass; see package loop.
 func (d *Daemon) Step(ctx context.Context, now units.Instant) (units.Instant, error) {
-	d.o.Mail.Apply(now)
+	happened := d.o.Mail.Apply(now) > 0
 	if !d.loaded {
 		d.load()
 		return units.Instant{}, nil
@@ -216,9 +218,11 @@ func (d *Daemon) Step(ctx context.Context, now units.Instant) (units.Instant, er
 	} {
 		next = loop.Earliest(next, component(now))
 	}
-	d.passing = append(d.passing[:0], d.order...)
-	for _, u := range d.passing {
-		next = loop.Earliest(next, d.pass(u, now))
+	if happened || d.passAt != 0 && now.Reached(d.passAt) {
+		d.passAt = d.passAll(now).Boot
+	}
+	if d.passAt != 0 {
+		next = loop.Earliest(next, now.Add(max(0, d.passAt-now.Boot)))
 	}
 	next = loop.Earliest(next, d.write(now))
 	told, err := d.events.Step(ctx, now)
@@ -229,6 +233,15 @@ func (d *Daemon) Step(ctx context.Context, now units.Instant) (units.Instant, er
 	d.depart()
 	d.tellAll(now)
 	return next, nil
+}
+
+// passAll looks at every unit, and returns when time alone gives reason to look again.
+func (d *Daemon) passAll(now units.Instant) (next units.Instant) {
+	d.passing = append(d.passing[:0], d.order...)
+	for _, u := range d.passing {
+		next = loop.Earliest(next, d.pass(u, now))
+	}
+	return next
 }
 
 // pass looks at one unit: what is not on disk goes there first, everything else follows from what
@@ -265,6 +278,11 @@ func (d *Daemon) pass(u *unit, now units.Instant) units.Instant {
 	}
 	if !u.saved {
 		d.save(u, now)
+	}
+	for _, again := range [...]time.Duration{u.actAt, u.readAt, u.saveAt} {
+		if again > now.Boot {
+			next = loop.Earliest(next, now.Add(again-now.Boot))
+		}
 	}
 	return next
 }

@@ -94,30 +94,59 @@ func cellsOf(fault string) (cells []Cell) {
 // Record makes the matrix count the faults that strike the cluster.
 func (m Matrix) Record(c *Cluster) {
 	c.OnStrike(func(s Strike) {
+		s.When = "" // however it came, it meets all that is there
 		for _, cell := range c.meets(s) {
 			m[cell]++
 		}
 	})
 }
 
-// meets returns what a strike would meet now, in no order that matters.
+// meets returns what a strike would meet now, in no order that matters: in the dimension that it waits for, or
+// in all of them.
 func (c *Cluster) meets(s Strike) (met []Cell) {
+	for _, d := range dimensions {
+		if s.When != "" && !strings.HasPrefix(s.When, d.of+" ") {
+			continue
+		}
+		switch d.of {
+		case ofUnit:
+			for state := range c.unitsMet(s) { // order-free: a set
+				met = append(met, Cell{s.Kind, ofUnit, string(state)})
+			}
+		case ofRollout:
+			for phase := range c.phasesMet(s) { // order-free: a set
+				met = append(met, Cell{s.Kind, ofRollout, string(phase)})
+			}
+		case ofElection:
+			met = append(met, Cell{s.Kind, ofElection, c.election()})
+		}
+	}
+	return met
+}
+
+func (c *Cluster) unitsMet(s Strike) map[units.State]bool {
 	hit := c.nodesHit(s)
-	apps := map[units.AppID]bool{}
 	states := map[units.State]bool{}
-	for k := range c.Watchman.mirror.units { // order-free: it fills two sets
+	for k := range c.Watchman.mirror.units { // order-free: it fills a set
 		if hit != nil && !hit[k.node] {
 			continue
 		}
-		apps[k.id.AppID()] = true
 		state := c.Watchman.mirror.status[k].State
 		if state == "" {
 			state = units.StateAssigned
 		}
 		states[state] = true
 	}
-	for state := range states { // order-free: a set
-		met = append(met, Cell{s.Kind, ofUnit, string(state)})
+	return states
+}
+
+func (c *Cluster) phasesMet(s Strike) map[units.Phase]bool {
+	hit := c.nodesHit(s)
+	apps := map[units.AppID]bool{}
+	for k := range c.Watchman.mirror.units { // order-free: it fills a set
+		if hit == nil || hit[k.node] {
+			apps[k.id.AppID()] = true
+		}
 	}
 	phases := map[units.Phase]bool{}
 	prefix := Keys.Under(registry.KindRollout)
@@ -132,10 +161,7 @@ func (c *Cluster) meets(s Strike) (met []Cell) {
 			}
 		}
 	}
-	for phase := range phases { // order-free: a set
-		met = append(met, Cell{s.Kind, ofRollout, string(phase)})
-	}
-	return append(met, Cell{s.Kind, ofElection, c.election()})
+	return phases
 }
 
 // nodesHit returns the nodes that a strike names, and nil for one that hits all of them.
