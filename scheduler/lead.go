@@ -30,6 +30,7 @@ func (s *Scheduler) lead(ctx context.Context, now units.Instant) (units.Instant,
 	if s.view.Revision() >= term.Since && !s.leading {
 		s.leading, s.leadingSince, s.replan = true, now.Boot, true
 		s.world.begin()
+		s.time.Lead(now)
 		s.losses, s.judged, s.thawAt = placement.Losses{}, false, 0
 		s.clockAt = 0 // written before anything is planned: whether the view is of this etcd shows in the answer
 		s.events.Add(now, units.Event{Type: units.EventTermBegan, Reason: units.Reason{Message: s.o.Self.Name + " leads"}})

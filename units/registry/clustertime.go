@@ -21,12 +21,13 @@ const (
 //
 // The leader moves it towards its own wall clock, by at most 1 % of the time that passes: a leader whose
 // clock is wrong by days does little harm before people have read the alarm. The others go ahead to
-// what the leader wrote at once, and back to it by slowing down as much.
+// what the leader wrote at once, and back to it by slowing down as much; one that begins to lead goes back at once (Lead).
 //
 // It is pure. The zero value has seen no clock. Values are milliseconds since 1970.
 type ClusterTime struct {
 	reading
 	offered reading // what Next returned last, if it gets written
+	written reading // what was seen last, as it was
 	adrift  time.Duration
 }
 
@@ -51,6 +52,7 @@ func (c *ClusterTime) Observe(now units.Instant, clock units.Clock) {
 	if c.have && clock.N <= c.n {
 		return
 	}
+	c.written = reading{base: clock.TimeMs, boot: now.Boot, have: true}
 	switch mine := c.at(now); {
 	case c.offered.have && clock.N == c.offered.n && clock.TimeMs == c.offered.base:
 		c.reading = c.offered // our own: when it was written is known exactly
@@ -60,6 +62,17 @@ func (c *ClusterTime) Observe(now units.Instant, clock units.Clock) {
 		c.reading = reading{base: mine, boot: now.Boot, owed: clock.TimeMs - mine}
 	}
 	c.n, c.have = clock.N, true
+}
+
+// Lead is for whoever begins to lead: the time becomes what was written last, and the boot time since, though that be
+// earlier. A leader that had just been started took the time up where it was written last, seconds behind whoever
+// had read it since; what it made due is due by its time, and not those seconds sooner because another leads.
+func (c *ClusterTime) Lead(now units.Instant) {
+	if c.written.have && c.written.at(now) < c.at(now) {
+		n := c.n
+		c.reading = c.written
+		c.n = n
+	}
 }
 
 // NowMs returns the cluster time, and whether it is known at all.

@@ -108,6 +108,33 @@ func TestClusterTimeComesToTheLeadersWallClockAndTellsHowFarItIs(t *testing.T) {
 	}
 }
 
+// A leader dies, and nobody leads for 20 s. Another was started meanwhile and takes the time up where it was written
+// last; a third has counted on. When that leads next, what the second made due is not due 20 s too soon.
+func TestWhoeverBeginsToLeadGoesOnWithTheTimeThatWasWritten(t *testing.T) {
+	var old, third, second registry.ClusterTime
+	now := units.Instant{Wall: time.UnixMilli(1_800_000_000_000), Boot: time.Hour}
+	third.Observe(now, old.Next(now))
+	clock := old.Next(now)
+	now = now.Add(20 * time.Second)
+	second.Observe(now, clock)
+	second.Lead(now)
+	set, _ := second.NowMs(now)
+	clock = second.Next(now)
+	clock.N++
+	third.Observe(now, clock)
+	if ahead, _ := third.NowMs(now); ahead != set+20_000 {
+		t.Fatalf("the third is at %d, and not 20 s ahead of %d", ahead, set)
+	}
+	now = now.Add(3 * time.Second)
+	third.Lead(now)
+	if got, _ := third.NowMs(now); got != set+3000 {
+		t.Fatalf("it leads at %d, 3 s after %d", got, set)
+	}
+	if next := third.Next(now); next.TimeMs != set+3000 || next.N != clock.N+1 {
+		t.Fatalf("it writes %+v", next)
+	}
+}
+
 func TestTheFirstClockIsTheLeadersWallClock(t *testing.T) {
 	var c registry.ClusterTime
 	now := units.Instant{Wall: time.UnixMilli(1_800_000_000_000), Boot: time.Hour}
