@@ -24,11 +24,17 @@ var errMachine = errors.New("the machine failed the call")
 // Realise implements node.Store.
 func (s simStore) Realise(ctx context.Context, r node.Realisation) error {
 	n := s.n
+	takes := func(d time.Duration) {
+		if c, ok := ctx.Value(callKey{}).(*call); ok {
+			c.took = d
+		}
+	}
+	if !n.store[r.Path] {
+		takes(n.uniform(0, fetchTakes))
+	}
 	switch {
 	case n.nixHangs:
-		if c, ok := ctx.Value(callKey{}).(*call); ok {
-			c.took = nixPatience
-		}
+		takes(nixPatience)
 		n.nixDue = append(n.nixDue, func() { _ = s.realise(r) })
 		return errMachine
 	case n.chance(n.w.MachineFaults + n.nixFails):
@@ -36,6 +42,9 @@ func (s simStore) Realise(ctx context.Context, r node.Realisation) error {
 	}
 	return s.realise(r)
 }
+
+// fetchTakes is the most that it takes to fetch what is not there.
+const fetchTakes = 3 * time.Second
 
 // nixPatience is how long the adapter waits for a Nix that says nothing.
 const nixPatience = 30 * time.Second
@@ -231,7 +240,7 @@ func (n *NodeHost) check(unit string) error {
 		return errSick
 	}
 	id, err := units.ParseUnitID(unit)
-	if err == nil && (n.sick[id.AppID()] || n.w.flawOf(id).sick) {
+	if err == nil && (!slices.Contains(n.Live(), id) || n.sick[id.AppID()] || n.w.flawOf(id).sick) {
 		return errSick
 	}
 	return nil

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"slices"
+
 	"github.com/nsched/nsched/units"
 	"github.com/nsched/nsched/units/registry"
 )
@@ -63,9 +65,10 @@ func (m *Watchman) let(p *Process, k unitKey) {
 	}
 }
 
-// endpoint checks that an address is told only of what has run there.
+// endpoint checks that an address is told only of what has run there. An app that is not checked counts as healthy
+// while its process lives, which is the shim until the guard has answered that.
 func (m *Watchman) endpoint(k unitKey, c registry.Change) {
-	if !c.Deleted && !m.machines.ran[k] {
+	if !c.Deleted && !m.machines.ran[k] && !slices.Contains(m.w.node(string(k.node)).Running(), k.id) {
 		m.fail(AddressesOfTheLive, "%s has an endpoint on %s and never ran there", k.id, k.node)
 	}
 }
