@@ -6,8 +6,9 @@
 //	                 +------------------- what was written comes back ----------+
 //
 // Any number of schedulers run; each keeps its view warm and one leads. Only the leader writes, and each
-// of its transactions compares the mod revision of its key (see package registry), so a leader that was
-// paused, cut off or replaced changes nothing.
+// of its transactions compares the mod revision of its key, and that no candidate's is older (see package
+// registry), so a leader that was paused, cut off or replaced, or that a restored etcd has made a later one, changes
+// nothing.
 //
 // Invariants:
 //

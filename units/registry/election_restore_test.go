@@ -29,6 +29,9 @@ func TestARestoredEtcdIsReadAnewAndTheElectionGoesOnInOneMoreRound(t *testing.T)
 	if len(c.leaders()) != 1 {
 		t.Fatalf("nobody leads after the restore: %s", c.seats[0].e.State(c.now))
 	}
+	if e := c.seats[0].e; !e.Regressed() || e.Regressed() {
+		t.Error("it does not say, once, that etcd went back")
+	}
 	if n := lastLease(t, c) - before; n > 6 {
 		t.Fatalf("it took %d leases", n)
 	}
