@@ -57,6 +57,11 @@ func brief(c Cell) bool {
 	return !lasts && unreachable(c) == ""
 }
 
+// rare are those of them that are met least, and waited for twice as often.
+var rare = map[string]bool{
+	string(units.StateFetching): true, string(units.StateStopped): true, string(units.StateFailed): true, leaderGone: true,
+}
+
 // oneInWaits is how many strikes there are for each that waits.
 const oneInWaits = 2
 
@@ -72,6 +77,11 @@ func wait(strikes []Strike, r *rand.Rand, to time.Duration) []Strike {
 		cells := slices.DeleteFunc(cellsOf(s.Kind), func(c Cell) bool { return !brief(c) })
 		if len(cells) == 0 {
 			continue
+		}
+		for _, c := range cells {
+			if rare[c.Is] {
+				cells = append(cells, c)
+			}
 		}
 		c := pick(r, cells)
 		s.When = c.state()
