@@ -10,7 +10,8 @@
 #   bench      benchmarks, with the machine they ran on, BENCH=regexp COUNT=n; and figures of whole
 #              clusters in the lab (root), FIGURES="group…" or none
 #   fuzz       every fuzz target for FUZZTIME (20s); FUZZ=regexp
-#   soak       100,000 simulated clusters, SOAK="-seed 1 -seeds 5000" or none; and beside them faults at
+#   soak       100,000 simulated clusters, SOAK="-seed 1 -seeds 5000" or none, reported in bin/log/soak.txt
+#              with the seed to go on with and what failed; and beside them faults at
 #              random on real hosts (root), CHAOS="--for 30m --seed 1" or none, reported in bin/log/chaos.md
 #   install    programs, systemd units and man pages under PREFIX, below DESTDIR
 #   uninstall  the same away again; running apps stay, and so does their state
@@ -88,7 +89,7 @@ soak:
 	@$(MAKE) --no-print-directory build $(if $(filter none,$(CHAOS)),,parts)
 	@mkdir -p bin/log; sim=0; chaos=0; \
 	if [ '$(CHAOS)' != none ]; then bin/nsched-lab chaos --report bin/log/chaos.md $(CHAOS) & hurt=$$!; fi; \
-	if [ '$(SOAK)' != none ]; then bin/nsched-sim $(or $(SOAK),-seeds 100000) || sim=$$?; fi; \
+	if [ '$(SOAK)' != none ]; then bin/nsched-sim -report bin/log/soak.txt $(or $(SOAK),-seeds 100000) || sim=$$?; fi; \
 	if [ '$(CHAOS)' != none ]; then wait $$hurt || chaos=$$?; cat bin/log/chaos.md; fi; \
 	exit $$(( sim > chaos ? sim : chaos ))
 

@@ -2,6 +2,8 @@
 // virtual time, under one seed.
 //
 //	nsched-sim -seeds 100            run seeds 1 to 100, and tell what they met
+//	nsched-sim -seed 501 -seeds 99500 -report soak.txt
+//	                                 the same, and what they met so far is in a file, with the next seed
 //	nsched-sim -seed 7 -trace        replay seed 7 and print what happened
 //	nsched-sim -seed 7 -shrink       look for the smallest schedule that fails as seed 7 does: seed-7.json
 //	nsched-sim -schedule seed-7.json replay that

@@ -36,6 +36,7 @@ type options struct {
 	shrink      bool
 	runs        int
 	out         string
+	report      string
 }
 
 func run(ctx context.Context, args []string, out, errs io.Writer) error {
@@ -54,6 +55,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	flags.BoolVar(&o.shrink, "shrink", false, "look for the smallest schedule that fails as the seed's, or the file's, does")
 	flags.IntVar(&o.runs, "runs", 400, "how many runs -shrink may make")
 	flags.StringVar(&o.out, "out", "", "where -shrink leaves what it found; seed-N.json by default")
+	flags.StringVar(&o.report, "report", "", "a file that holds what a sweep has met so far; failing schedules are kept beside it")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -73,8 +75,16 @@ func sweep(ctx context.Context, o options, out, errs io.Writer) error {
 	if o.trace {
 		s.Workers, s.Trace = 1, func(uint64) io.Writer { return out }
 	}
+	var kept error
+	if o.report != "" {
+		k := keeper{path: o.report, kept: map[uint64]bool{}}
+		s.Tell = func(r sim.Report) { kept = errors.Join(kept, k.keep(r)) }
+	}
 	report, err := s.Run(ctx)
 	_, _ = fmt.Fprint(out, report)
+	if kept != nil {
+		return kept
+	}
 	if err != nil {
 		return errors.New("not every seed kept what nsched promises")
 	}

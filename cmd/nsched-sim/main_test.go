@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -47,6 +48,28 @@ func TestASweepTellsWhatItMet(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("does not say %q:\n%s", want, out.String())
 		}
+	}
+}
+
+func TestASweepLeavesItsReportAndTheScheduleOfWhatFailed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "soak.txt")
+	var out, errs strings.Builder
+	// No seed does anything within a nanosecond of CPU time, so both fail.
+	if err := run(t.Context(), []string{"-seed", "5", "-seeds", "2", "-cpu", "1ns", "-report", path}, &out, &errs); err == nil {
+		t.Fatal("a sweep in which every seed failed went well")
+	}
+	report, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"2 seeds from 5 on, 2 of them failed", "the next seed is 7", "events a second of time"} {
+		if !strings.Contains(string(report), want) {
+			t.Errorf("does not say %q:\n%s", want, report)
+		}
+	}
+	kept, err := sim.ReadSchedule(path + ".seed-6.json")
+	if err != nil || kept.Seed != 6 || len(kept.Faults) == 0 {
+		t.Errorf("%+v, %v", kept, err)
 	}
 }
 

@@ -49,8 +49,15 @@ func TestClustersSurviveEveryMixOfFaults(t *testing.T) {
 	if r.Seeds != sweepSeeds {
 		t.Errorf("%d seeds ran, want %d", r.Seeds, sweepSeeds)
 	}
-	if missed := r.Matrix.Missed(); len(missed) > 0 {
-		t.Errorf("reachable and not hit: %q", missed)
+	// What lasts, every fault has to meet. What is brief is waited for; which seeds meet the last of it is chance.
+	cells := Reachable(StandardFaults())
+	if missed := r.Matrix.Missed(); len(missed) > len(cells)/100 {
+		t.Errorf("%d of %d reachable cells were not hit: %q", len(missed), len(cells), missed)
+	}
+	for _, c := range cells {
+		if !brief(c) && r.Matrix[c] == 0 {
+			t.Errorf("no %s met %s", c.Fault, c.state())
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 // Report is what a sweep over seeds did.
 type Report struct {
 	First   uint64
+	Next    uint64 // all seeds before it have been run
 	Seeds   int
 	Events  int
 	Virtual time.Duration // how long all the worlds existed
@@ -23,7 +24,13 @@ type Report struct {
 	Kinds   map[string]int
 	Faults  map[string]int
 	Matrix  Matrix
-	Failed  []error // one a seed, by seed
+	Failed  []Failure // by seed
+}
+
+// Failure is a seed that broke a promise.
+type Failure struct {
+	Seed uint64
+	Err  error
 }
 
 func (r *Report) add(o ran) {
@@ -54,14 +61,16 @@ func (r Report) String() string {
 	fmt.Fprintf(&b, "%d seeds from %d on, %d of them failed: %v of virtual time in %v, %.2f s of CPU a seed, %.0f events a second of CPU\n",
 		r.Seeds, r.First, len(r.Failed), r.Virtual.Round(time.Minute), r.Took.Round(time.Second), r.CPU.Seconds()/float64(seeds),
 		float64(r.Events)/max(0.001, r.CPU.Seconds()))
+	fmt.Fprintf(&b, "%.2f seeds and %.0f events a second of time; the next seed is %d\n",
+		float64(r.Seeds)/max(0.001, r.Took.Seconds()), float64(r.Events)/max(0.001, r.Took.Seconds()), r.Next)
 	fmt.Fprintf(&b, "%d units placed, %d stopped, %d replaced for a loss; %d requests, %d lives of processes, %d faults\n",
 		r.Placed, r.Stops, r.Evicted, r.Tasks, r.Kinds["start"], r.Kinds["strike"])
 	for _, name := range slices.Sorted(maps.Keys(r.Faults)) {
 		fmt.Fprintf(&b, "  %7d  %s\n", r.Faults[name], name)
 	}
 	b.WriteString(r.Matrix.String())
-	for _, err := range r.Failed {
-		fmt.Fprintf(&b, "FAILED %v\n", err)
+	for _, f := range r.Failed {
+		fmt.Fprintf(&b, "FAILED %v\n", f.Err)
 	}
 	return b.String()
 }

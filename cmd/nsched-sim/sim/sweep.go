@@ -24,11 +24,14 @@ type Sweep struct {
 	Trace func(seed uint64) io.Writer
 	// Progress is told now and then how far it is; nil is nobody.
 	Progress io.Writer
+	// Tell is handed the report as it is now and then, and in the end; nil is nobody.
+	Tell func(Report)
 }
 
 const (
 	defaultCPU    = 20 * time.Second
 	progressEvery = 1000
+	tellEvery     = 100
 )
 
 // errBroken: some seed broke a promise.
@@ -37,8 +40,17 @@ var errBroken = errors.New("a promise was broken")
 // Run runs the seeds and reports what they did. The error wraps that of each seed that broke a promise. One
 // that did nothing, or took too much time, has failed.
 func (s Sweep) Run(ctx context.Context) (Report, error) {
-	r := Report{First: s.First, Kinds: map[string]int{}, Faults: map[string]int{}, Matrix: Matrix{}}
-	failed := map[uint64]error{}
+	r := Report{First: s.First, Next: s.First, Kinds: map[string]int{}, Faults: map[string]int{}, Matrix: Matrix{}}
+	failed, done := map[uint64]error{}, map[uint64]bool{}
+	tell := func(took time.Duration) {
+		r.Took, r.Failed = took, nil
+		for _, seed := range slices.Sorted(maps.Keys(failed)) {
+			r.Failed = append(r.Failed, Failure{seed, failed[seed]})
+		}
+		if s.Tell != nil {
+			s.Tell(r)
+		}
+	}
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	if s.Workers <= 0 {
@@ -61,6 +73,12 @@ func (s Sweep) Run(ctx context.Context) (Report, error) {
 			if run.err != nil {
 				failed[seed] = fmt.Errorf("%w (replay it with: nsched-sim -seed %d -trace; -shrink makes it smaller)", run.err, seed)
 			}
+			for done[seed] = true; done[r.Next]; r.Next++ {
+				delete(done, r.Next)
+			}
+			if r.Seeds%tellEvery == 0 {
+				tell(time.Since(began))
+			}
 			if s.Progress != nil && r.Seeds%progressEvery == 0 {
 				_, _ = fmt.Fprintf(s.Progress, "%d seeds, %d failed, %v\n", r.Seeds, len(failed), time.Since(began).Round(time.Second))
 			}
@@ -68,12 +86,12 @@ func (s Sweep) Run(ctx context.Context) (Report, error) {
 		})
 	}
 	err := group.Wait()
-	r.Took = time.Since(began)
-	for _, seed := range slices.Sorted(maps.Keys(failed)) {
-		r.Failed = append(r.Failed, failed[seed])
-	}
+	tell(time.Since(began))
 	if len(r.Failed) > 0 {
-		err = errors.Join(err, errBroken, errors.Join(r.Failed...))
+		err = errors.Join(err, errBroken)
+		for _, f := range r.Failed {
+			err = errors.Join(err, f.Err)
+		}
 	}
 	return r, err
 }
