@@ -9,8 +9,9 @@
 //
 //   - One revision. A view is complete at one revision or it is not used.
 //   - Silence is not a command. An empty, failed or undecodable read changes nothing.
-//   - The fence. Every write of a leader compares the mod revision of the leader's key, and after an
-//     unknown outcome a leader writes nothing until it has put its key again with a known result.
+//   - The fence. Every write of a leader compares the mod revision of the leader's key, and that no
+//     candidate's is older; after an unknown outcome a leader writes nothing until it has put its key again with a
+//     known result.
 //   - At most MaxOps operations a transaction.
 //
 // Not promised: that a write whose outcome is unknown was not applied, now or later.
