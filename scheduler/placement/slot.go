@@ -139,7 +139,11 @@ func (p *planner) oldSlot(w *work, s sorted, old *unit) {
 		}
 		u.only = i
 	}
-	if reason, until := p.waits(s.record, w.target); !reason.IsZero() {
+	reason, until := p.waits(s.record, w.target)
+	if reason.IsZero() {
+		reason, until = p.lostWait(w, s) // for the unit that was to replace it, and may return
+	}
+	if !reason.IsZero() {
 		w.moving++
 		p.out.Unplaced = append(p.out.Unplaced, Unplaced{
 			App: w.app.id, Slot: s.slot, Generation: w.target.number, Incumbent: old.id(w.app), Reason: reason, UntilMs: until,

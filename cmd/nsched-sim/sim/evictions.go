@@ -38,11 +38,23 @@ func (m *Watchman) placed(p *Process, k unitKey) {
 		if m.finished[life{other, o.create}] {
 			continue
 		}
+		// What was placed for a unit whose node is back gives way to that: its slot is not empty.
+		if changed && m.held(others, other, k) {
+			continue
+		}
 		if other != k && !o.bad && o.Desired != units.DesiredStop && !m.mirror.over(other) {
 			m.Evicted++
 			m.eviction(p, other, o, other.id.Generation != k.id.Generation)
 		}
 	}
+}
+
+// held reports whether a slot has a unit beside those two that is to run, on a node that is there.
+func (m *Watchman) held(slot []unitKey, but ...unitKey) bool {
+	return slices.ContainsFunc(slot, func(k unitKey) bool {
+		_, alive := m.mirror.alive[k.node]
+		return alive && !slices.Contains(but, k) && m.mirror.units[k].Desired == units.DesiredRun && !m.mirror.over(k)
+	})
 }
 
 // eviction checks that a unit was rightly given up. An update waits only for what may still be running.
