@@ -158,3 +158,23 @@ func TestAnUpdateDoesNotWaitForALostNodeToReturn(t *testing.T) {
 	w.submit(3, service("default/web", lostAfter(time.Hour)))
 	w.step(t, "place default.web.0.2.2", "rollout rolling")
 }
+
+// A unit that was to replace one of an earlier generation was lost with its node before it was ready. The next
+// attempt was placed at once, 45 s too soon, since the slot's older unit made an update of it.
+func TestALostUnitOfAnUpdateHasLostAfterToReturnToo(t *testing.T) {
+	change := []func(*units.App){checked, lostAfter(time.Minute)}
+	w := newWorld(machine("n1"), machine("n2"), machine("n3"))
+	w.submit(1, service("default/web", change...))
+	w.converge(t)
+	w.submit(1, service("default/web", change...))
+	older := w.node(w.on(t, "default.web.0.1.1"))
+	older.Cordon = true // the next goes elsewhere
+	w.step(t, "place default.web.0.2.2", "rollout rolling")
+	older.Cordon = false
+	w.lose(w.on(t, "default.web.0.2.2"))
+	w.step(t)
+	w.wait(59 * time.Second)
+	w.step(t)
+	w.wait(time.Second)
+	w.step(t, "place default.web.0.2.3")
+}
