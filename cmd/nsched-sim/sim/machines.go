@@ -134,6 +134,9 @@ func (m *Watchman) began(n *NodeHost, at *machine, id units.UnitID) {
 	if !app.Bound() {
 		return
 	}
+	if n.tenures[id] == 0 {
+		m.fail(FencedInTime, "%s started %s, which is bound to its tenure, and its shim was told to ask nobody", n.Name, id)
+	}
 	if alive, there := m.mirror.alive[k.node]; there && m.w.now >= at.excused {
 		if a, known := m.mirror.units[k]; known && a.Tenure != alive.CreateRevision {
 			m.fail(FencedInTime, "%s started %s in tenure %d on an assignment for tenure %d", n.Name, id, alive.CreateRevision, a.Tenure)
