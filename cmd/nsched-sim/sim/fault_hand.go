@@ -23,7 +23,8 @@ func oneOf(kinds ...string) func(Cast, *rand.Rand) (string, bool) {
 }
 
 // byHand does something to one key of a kind. What became of the key is set right when the strike's time
-// has passed, if nobody has written it since; what was deleted is not.
+// has passed, if nobody has written it since; what was deleted is not. A hand that etcd refuses, because it
+// has no room, comes again: nothing else could mend what it did.
 func byHand(hand func(kv registry.KeyValue, r *rand.Rand) []byte) func(*World, Strike) func() {
 	return func(w *World, s Strike) func() {
 		prefix := Keys.Prefix() + s.Target
@@ -39,21 +40,28 @@ func byHand(hand func(kv registry.KeyValue, r *rand.Rand) []byte) func(*World, S
 		if value != nil {
 			op = registry.Op{Kind: registry.OpPut, Key: kv.Key, Value: value, Lease: kv.Lease}
 		}
-		w.touch(kv.Key, op)
-		if value == nil {
+		if err := w.touch(kv.Key, op); err != nil || value == nil {
 			return nil
 		}
-		return func() {
+		var heal func()
+		heal = func() {
 			now, err := w.Etcd.Range(w.ctx, rangeOf(kv.Key))
 			if err == nil && len(now.KVs) == 1 && bytes.Equal(now.KVs[0].Value, value) {
-				w.touch(kv.Key, registry.Op{Kind: registry.OpPut, Key: kv.Key, Value: kv.Value, Lease: now.KVs[0].Lease})
+				err = w.touch(kv.Key, registry.Op{Kind: registry.OpPut, Key: kv.Key, Value: kv.Value, Lease: now.KVs[0].Lease})
+			}
+			if err != nil {
+				w.After(handAgain, heal)
 			}
 		}
+		return heal
 	}
 }
 
+// handAgain is how long a hand waits that was refused.
+const handAgain = 5 * time.Second
+
 // touch is one write by a person's hand.
-func (w *World) touch(key string, op registry.Op) {
+func (w *World) touch(key string, op registry.Op) error {
 	w.hand = key
 	_, err := w.Etcd.Txn(w.ctx, registry.Txn{Then: []registry.Op{op}})
 	w.hand = ""
@@ -62,6 +70,7 @@ func (w *World) touch(key string, op registry.Op) {
 		what = fmt.Sprintf("overwritten with %q", op.Value)
 	}
 	w.Trace.Add(w.now, "fault", key+" "+what+": "+outcome(err))
+	return err
 }
 
 // Hand is the key that a person's hand is writing at this moment; "" when nobody does.
