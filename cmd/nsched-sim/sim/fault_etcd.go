@@ -131,6 +131,9 @@ func (w *World) acknowledge(after time.Duration) {
 			w.acknowledge(5 * time.Second)
 			return
 		}
+		for _, mend := range w.mends {
+			mend()
+		}
 		if len(read.KVs) == 0 { // the snapshot is of before the cluster had a name
 			w.restoring = false
 			return

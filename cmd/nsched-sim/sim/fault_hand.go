@@ -24,7 +24,8 @@ func oneOf(kinds ...string) func(Cast, *rand.Rand) (string, bool) {
 
 // byHand does something to one key of a kind. What became of the key is set right when the strike's time
 // has passed, if nobody has written it since; what was deleted is not. A hand that etcd refuses, because it
-// has no room, comes again: nothing else could mend what it did.
+// has no room, comes again: nothing else could mend what it did. Nor could anything but the hand of whoever
+// accepts a restored etcd, when it is from a snapshot that holds what was spoilt and set right since.
 func byHand(hand func(kv registry.KeyValue, r *rand.Rand) []byte) func(*World, Strike) func() {
 	return func(w *World, s Strike) func() {
 		prefix := Keys.Prefix() + s.Target
@@ -43,17 +44,21 @@ func byHand(hand func(kv registry.KeyValue, r *rand.Rand) []byte) func(*World, S
 		if err := w.touch(kv.Key, op); err != nil || value == nil {
 			return nil
 		}
+		spoilt := w.Etcd.Revision()
 		var heal func()
 		heal = func() {
 			now, err := w.Etcd.Range(w.ctx, rangeOf(kv.Key))
-			if err == nil && len(now.KVs) == 1 && bytes.Equal(now.KVs[0].Value, value) {
+			if err == nil && len(now.KVs) == 1 && now.KVs[0].ModRevision == spoilt && bytes.Equal(now.KVs[0].Value, value) {
 				err = w.touch(kv.Key, registry.Op{Kind: registry.OpPut, Key: kv.Key, Value: kv.Value, Lease: now.KVs[0].Lease})
 			}
 			if err != nil {
 				w.After(handAgain, heal)
 			}
 		}
-		return heal
+		return func() {
+			w.mends = append(w.mends, heal)
+			heal()
+		}
 	}
 }
 

@@ -61,11 +61,12 @@ type World struct {
 
 	// Operator is who uses the cluster; a World without one is used by nobody.
 	Operator  *Operator
-	restoring bool   // etcd is about to be put back, or nobody has accepted yet that it was
-	epoch     int64  // the highest that a person has set
-	hand      string // the key that a person's hand is writing
-	cacheAway bool   // no cache answers
-	full      bool   // etcd takes no more
+	restoring bool     // etcd is about to be put back, or nobody has accepted yet that it was
+	epoch     int64    // the highest that a person has set
+	hand      string   // the key that a person's hand is writing
+	mends     []func() // set right what hands had spoilt, unless somebody has
+	cacheAway bool     // no cache answers
+	full      bool     // etcd takes no more
 	tenures   map[units.NodeName]int64
 	renewed   []func(p *Process, id registry.LeaseID, sent time.Duration)
 	err       error
