@@ -17,9 +17,10 @@ type appFacts struct {
 	problem     units.Reason
 	generations map[units.Generation]*generation
 	rollouts    map[units.Generation]held[units.Rollout]
-	slots       map[string]held[units.Slots]   // by chunk
-	summaries   map[string]held[units.Summary] // by chunk
-	units       map[unitKey]bool               // of this app
+	slots       map[string]held[units.Slots]    // by chunk
+	summaries   map[string]held[units.Summary]  // by chunk
+	gone        map[units.Slot]units.SlotRecord // without a word: see slots.go
+	units       map[unitKey]bool                // of this app
 	// summaryDue is the boot time before which no summary follows the last one. summariesPaid is that until
 	// which summaryEvery is used up by those that this leader has written; it lies ahead after a burst.
 	summaryDue, summariesPaid time.Duration
@@ -70,6 +71,9 @@ func (a *appFacts) change(key registry.Key, c registry.Change) error {
 	case registry.KindRollout:
 		return takeInto(a.rollouts, key.Generation, c)
 	case registry.KindSlots:
+		if c.Deleted {
+			a.unchunked(key.Chunk)
+		}
 		return takeInto(a.slots, key.Chunk, c)
 	case registry.KindSummary:
 		return takeInto(a.summaries, key.Chunk, c)
@@ -121,12 +125,20 @@ func (a *appFacts) placement(id units.AppID) placement.App {
 		g := a.generations[number]
 		p.Generations = append(p.Generations, placement.Generation{Number: number, Spec: g.spec, Problem: g.problem, Refused: g.refused})
 	}
-	for _, chunk := range slices.Sorted(maps.Keys(a.slots)) {
+	a.recorded()
+	chunks := map[string]bool{}
+	for chunk := range a.slots { // order-free: it fills a set
+		chunks[chunk] = true
+	}
+	for slot := range a.gone { // order-free: it fills a set
+		chunks[units.Chunk(slot)] = true
+	}
+	for _, chunk := range slices.Sorted(maps.Keys(chunks)) {
 		if a.slots[chunk].bad && p.Problem.IsZero() {
 			// Which attempts were given out is not known: one given out twice would be told the other's end.
 			p.Problem = units.Reason{Code: units.ReasonUndecodable, Message: "the record of slots " + chunk + " cannot be read"}
 		}
-		records := a.slots[chunk].value.Slots
+		records := a.records(chunk)
 		for _, slot := range slices.Sorted(maps.Keys(records)) {
 			p.Slots = append(p.Slots, placement.Slot{Slot: slot, Record: records[slot]})
 		}

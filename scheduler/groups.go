@@ -126,7 +126,7 @@ func (s *Scheduler) deletion(chunks map[string]*chunkWrite, a placement.Action) 
 	w := chunks[key]
 	if w == nil {
 		held := s.world.app(app).slots[chunk]
-		w = &chunkWrite{held: held, slots: units.Slots{Slots: maps.Clone(held.value.Slots)}}
+		w = &chunkWrite{held: held, slots: units.Slots{Slots: maps.Clone(s.world.app(app).records(chunk))}}
 		if w.slots.Slots == nil {
 			w.slots.Slots = map[units.Slot]units.SlotRecord{}
 		}

@@ -90,6 +90,9 @@ var viewed = []registry.Kind{
 // Apply implements registry.Sink.
 func (w *world) Apply(b registry.Batch) {
 	w.revision = b.Revision
+	if b.Regressed || w.rereading && b.Relisted {
+		defer w.forgetFailures()
+	}
 	if b.Regressed {
 		w.regressed = !w.rereading
 		defer w.forgetTenures()
@@ -196,7 +199,9 @@ func (w *world) unit(k unitKey, kind registry.Kind, c registry.Change) error {
 	if kind == registry.KindUnit {
 		u.Assignment, u.CreateRev, u.ModRev, u.Problem = units.Assignment{}, 0, 0, units.Reason{}
 		delete(w.extras, k)
-		if !c.Deleted {
+		if c.Deleted {
+			w.app(k.id.AppID()).unrecorded(k.id)
+		} else {
 			var extra registry.Extra
 			u.CreateRev, u.ModRev = c.CreateRevision, c.ModRevision
 			if u.Assignment, extra, err = registry.Decode[units.Assignment](c.Key, c.Value); err != nil {

@@ -1,0 +1,74 @@
+package scheduler
+
+import (
+	"maps"
+
+	"github.com/nsched/nsched/units"
+)
+
+// What is known of a slot, its attempts and its failures, outlives the keys that said so. A scheduler deletes an
+// assignment only with its slot's record, and a record never: where either goes otherwise, a hand took it, and
+// that is no command to give an attempt out again, or to try at once what failed nine times. The app remembers
+// it (appFacts.gone) until the registry knows as much again, which is with the next end of a unit of the chunk. A
+// scheduler that begins later cannot know it.
+
+// unrecorded notes that an assignment was deleted. If its slot's record says so, it is forgotten with the next
+// pass.
+func (a *appFacts) unrecorded(id units.UnitID) {
+	r := a.gone[id.Slot]
+	r.Attempt = max(r.Attempt, id.Attempt)
+	a.vanish(id.Slot, r)
+}
+
+// unchunked notes that a chunk of records was deleted.
+func (a *appFacts) unchunked(chunk string) {
+	for slot, r := range a.slots[chunk].value.Slots { // order-free: each slot for itself
+		r.Attempt = max(r.Attempt, a.gone[slot].Attempt)
+		a.vanish(slot, r)
+	}
+}
+
+func (a *appFacts) vanish(slot units.Slot, r units.SlotRecord) {
+	if a.gone == nil {
+		a.gone = map[units.Slot]units.SlotRecord{}
+	}
+	a.gone[slot] = r
+}
+
+// recorded forgets what the registry knows as well.
+func (a *appFacts) recorded() {
+	maps.DeleteFunc(a.gone, func(slot units.Slot, r units.SlotRecord) bool {
+		return a.slots[units.Chunk(slot)].value.Slots[slot].Attempt >= r.Attempt
+	})
+}
+
+// records are the chunk's, with what has gone from it. The caller does not change them.
+func (a *appFacts) records(chunk string) map[units.Slot]units.SlotRecord {
+	held := a.slots[chunk].value.Slots
+	if len(a.gone) == 0 {
+		return held
+	}
+	all := map[units.Slot]units.SlotRecord{}
+	maps.Copy(all, held)
+	for slot, r := range a.gone { // order-free: each slot for itself
+		if units.Chunk(slot) != chunk {
+			continue
+		}
+		if there, ok := held[slot]; ok {
+			there.Attempt = max(there.Attempt, r.Attempt)
+			r = there
+		}
+		all[slot] = r
+	}
+	return all
+}
+
+// forgetFailures drops what has gone of an earlier history of the registry, after a restore: its times are not
+// this one's. Attempts are numbers and stay.
+func (w *world) forgetFailures() {
+	for _, a := range w.apps { // order-free: each app for itself
+		for slot, r := range a.gone { // order-free: each slot for itself
+			a.gone[slot] = units.SlotRecord{Attempt: r.Attempt}
+		}
+	}
+}
