@@ -15,7 +15,8 @@
 //   - A plan is made on state of a single revision, which holds everything this term has written.
 //   - After an unknown outcome nothing is written until the leader has put its key again with a known
 //     result and its view is as far as that.
-//   - A key that is missing or cannot be read changes nothing: see package placement.
+//   - A key that is missing or cannot be read changes nothing: see package placement. Attempts and failures of
+//     which a hand has deleted the record count on, as long as a scheduler is there that has seen them.
 //   - On a registry that went back in time nothing is decided until an operator raised its epoch; see
 //     registry.Continuity.
 //   - Losses are decided by leases alone (placement.Lost), never by the clocks of two machines, and recorded

@@ -29,6 +29,7 @@ type end struct {
 type failures struct {
 	generation units.Generation
 	inARow     int
+	unrecorded int // of these, what a person's hand took the record of
 	last       end
 }
 
@@ -54,9 +55,9 @@ func (m *Watchman) book(k unitKey, was assigned) {
 	}
 	f := m.backoffs.failures[slotOf(k.id)]
 	if f.generation != k.id.Generation || e.status.HealthyForMs >= placement.DefaultPolicy().ForgetFailures.Milliseconds() {
-		f.inARow = 0
+		f.inARow, f.unrecorded = 0, 0
 	}
-	m.backoffs.failures[slotOf(k.id)] = failures{k.id.Generation, f.inARow + 1, e}
+	m.backoffs.failures[slotOf(k.id)] = failures{k.id.Generation, f.inARow + 1, f.unrecorded, e}
 }
 
 // failed reports whether a unit ended by its own fault.
@@ -71,9 +72,13 @@ func failed(s units.Status, was assigned) bool {
 	return true
 }
 
-// backoff checks that a new attempt waited as long as the failures before it demand.
+// backoff checks that a new attempt waited as long as the failures before it demand. Those of which a person has
+// deleted the record count as long as a scheduler is there that had read it: there is no other memory of them.
 func (m *Watchman) backoff(p *Process, k unitKey) {
 	f := m.backoffs.failures[slotOf(k.id)]
+	if m.forgotten(chunkOf(k.id)) {
+		f.inARow -= f.unrecorded
+	}
 	if f.generation != k.id.Generation || f.inARow == 0 || f.last.status.Reason.Code == units.ReasonPortBusy {
 		return
 	}

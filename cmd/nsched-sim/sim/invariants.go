@@ -28,6 +28,8 @@ type Watchman struct {
 	node    map[units.UnitID]units.NodeName
 	// ordered are the stops that any history of etcd has held.
 	ordered map[units.UnitID]bool
+	// unrecorded is when a person's hand took what was recorded of a chunk of slots.
+	unrecorded map[chunkKey]time.Duration
 	// finished are the lives of assignments of which a node has said, in any history, that they are over.
 	finished map[life]bool
 
@@ -55,7 +57,7 @@ func (w *World) Guarded() *Watchman {
 	m := &Watchman{
 		w: w, mirror: newMirror(), specs: map[genKey]units.App{},
 		created: map[units.UnitID]int64{}, told: map[units.UnitID]units.Desired{}, node: map[units.UnitID]units.NodeName{},
-		ordered: map[units.UnitID]bool{}, finished: map[life]bool{},
+		ordered: map[units.UnitID]bool{}, finished: map[life]bool{}, unrecorded: map[chunkKey]time.Duration{},
 		losses: newLosses(), rooms: newRooms(), fences: newFences(), budgets: newBudgets(), backoffs: newBackoffs(), machines: newMachines(),
 	}
 	m.watch(1)
@@ -113,6 +115,7 @@ func (m *Watchman) changed(key registry.Key, c registry.Change) {
 	case registry.KindUnit:
 		if c.Deleted {
 			m.book(k, m.mirror.before.units[k])
+			m.byHand(c, chunkOf(k.id))
 		}
 		m.assignment(k, c)
 		m.room(k)
@@ -125,6 +128,9 @@ func (m *Watchman) changed(key registry.Key, c registry.Change) {
 	case registry.KindEndpoint:
 		m.endpoint(k, c)
 	case registry.KindSlots, registry.KindSummary:
+		if key.Kind == registry.KindSlots {
+			m.byHand(c, chunkKey{key.App, key.Chunk})
+		}
 		if len(c.Value) > registry.ValueLimit {
 			m.fail(Sound, "%s has %d bytes", c.Key, len(c.Value))
 		}
@@ -145,13 +151,19 @@ func (m *Watchman) learn(key registry.Key, c registry.Change) {
 // spec is what a unit is made of.
 func (m *Watchman) spec(id units.UnitID) units.App { return m.specs[genKey{id.AppID(), id.Generation}] }
 
-// assignment checks one: a unit is created once, on one node, and only advances.
+// assignment checks one: a unit is created once, on one node, and only advances. Its attempt may be given out
+// again only after a person has deleted every trace of it, and by a scheduler that began later: it counts the
+// attempts that are in the registry, and those that it saw.
 func (m *Watchman) assignment(k unitKey, c registry.Change) {
 	a, there := m.mirror.units[k]
 	if !there || a.bad {
 		return // gone, or spoilt by a hand
 	}
 	first, known := m.created[k.id]
+	if known && first != c.CreateRevision && m.forgotten(chunkOf(k.id)) {
+		delete(m.told, k.id)
+		known = false
+	}
 	switch {
 	case !known:
 		m.created[k.id], m.node[k.id] = c.CreateRevision, k.node

@@ -26,6 +26,7 @@ type Process struct {
 
 	life     int // raised by every start and death, so that events of an earlier life are known
 	running  bool
+	began    time.Duration // when the latest life did
 	paused   bool
 	pausedAt time.Duration
 	held     []func() // what its executor had not come to when it was paused
@@ -72,7 +73,7 @@ func (p *Process) Start() {
 		return
 	}
 	p.life++
-	p.running, p.paused, p.wakeAt, p.poked, p.held = true, false, 0, false, nil
+	p.running, p.paused, p.wakeAt, p.poked, p.held, p.began = true, false, 0, false, nil, p.w.now
 	p.ctx, p.cancel = context.WithCancel(p.w.ctx)
 	p.mail = loop.NewMailbox()
 	p.w.Trace.Add(p.w.now, "start", p.Name)
