@@ -71,10 +71,10 @@ func (a *appFacts) change(key registry.Key, c registry.Change) error {
 	case registry.KindRollout:
 		return takeInto(a.rollouts, key.Generation, c)
 	case registry.KindSlots:
-		if c.Deleted {
-			a.unchunked(key.Chunk)
-		}
-		return takeInto(a.slots, key.Chunk, c)
+		before := a.slots[key.Chunk].value.Slots
+		err := takeInto(a.slots, key.Chunk, c)
+		a.unchunked(before)
+		return err
 	case registry.KindSummary:
 		return takeInto(a.summaries, key.Chunk, c)
 	}

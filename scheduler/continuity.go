@@ -16,7 +16,7 @@ func (s *Scheduler) trust(ctx context.Context, now units.Instant) (units.Instant
 		s.world.regressed = false
 		s.continuity.Doubt()
 	}
-	if s.view.Revision() != 0 && !s.world.rereading {
+	if s.view.Revision() != 0 && !s.world.rereading && s.legible() {
 		s.continuity.Read(s.world.cluster.value, s.world.clock.value)
 	}
 	if s.continuity.Turned() {
@@ -32,6 +32,15 @@ func (s *Scheduler) trust(ctx context.Context, now units.Instant) (units.Instant
 		s.time.Reset()
 	}
 	return s.continuity.Step(ctx, now)
+}
+
+// legible reports whether `cluster` and `cluster/clock` say anything. One that cannot be read says nothing, not
+// even that it is not there: that would be an etcd that went back in time. Whoever has not read the clock does not
+// lead either, for it would begin anew what only stands still. An identity that cannot be read is none where
+// nothing is known of an earlier one.
+func (s *Scheduler) legible() bool {
+	unknown := s.continuity.Loaded() && s.continuity.Seen().ID == ""
+	return !s.world.clock.bad && (!s.world.cluster.bad || unknown)
 }
 
 // wentBack reports whether the answer to what was planned on a view shows that etcd is behind that view: it was

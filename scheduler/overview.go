@@ -73,6 +73,9 @@ func (s *Scheduler) tell(now units.Instant) {
 	if held := s.continuity.Held(); held != "" {
 		o.Problems = append(o.Problems, "nothing is decided: "+held)
 	}
+	if view.Revision != 0 && !s.continuity.Trusted() && !s.legible() {
+		o.Problems = append(o.Problems, "nothing is decided: the cluster's identity or its clock cannot be read")
+	}
 	if drift, alarm := s.time.Adrift(); s.leading && alarm {
 		o.Problems = append(o.Problems, fmt.Sprintf("cluster time and this machine's clock are %v apart; correct the clock", drift))
 	}

@@ -7,7 +7,8 @@ import (
 )
 
 // What is known of a slot, its attempts and its failures, outlives the keys that said so. A scheduler deletes an
-// assignment only with its slot's record, and a record never: where either goes otherwise, a hand took it, and
+// assignment only with its slot's record, and a record never: where either goes otherwise, or a record is replaced by
+// one that knows less, a hand took it, and
 // that is no command to give an attempt out again, or to try at once what failed nine times. The app remembers
 // it (appFacts.gone) until the registry knows as much again, which is with the next end of a unit of the chunk. A
 // scheduler that begins later cannot know it.
@@ -20,11 +21,13 @@ func (a *appFacts) unrecorded(id units.UnitID) {
 	a.vanish(id.Slot, r)
 }
 
-// unchunked notes that a chunk of records was deleted.
-func (a *appFacts) unchunked(chunk string) {
-	for slot, r := range a.slots[chunk].value.Slots { // order-free: each slot for itself
-		r.Attempt = max(r.Attempt, a.gone[slot].Attempt)
-		a.vanish(slot, r)
+// unchunked notes what a chunk held before and does not any more.
+func (a *appFacts) unchunked(before map[units.Slot]units.SlotRecord) {
+	for slot, r := range before { // order-free: each slot for itself
+		if a.slots[units.Chunk(slot)].value.Slots[slot].Attempt < r.Attempt {
+			r.Attempt = max(r.Attempt, a.gone[slot].Attempt)
+			a.vanish(slot, r)
+		}
 	}
 }
 

@@ -67,8 +67,18 @@ func TestAnAttemptWhoseAssignmentWasDeletedIsNotGivenOutAgain(t *testing.T) {
 }
 
 // A hand deleted the record of a slot that had failed twice: the next attempt came as early as if it had failed
-// never, and with the number of an earlier one.
-func TestASlotWhoseRecordWasDeletedWaitsOnAndCountsOn(t *testing.T) {
+// never, and with the number of an earlier one. So it did when a hand wrote something there that can be read and
+// speaks of no slot.
+func TestASlotWhoseRecordIsTakenWaitsOnAndCountsOn(t *testing.T) {
+	for name, take := range map[string]func(st *stage, key string){
+		"deleted":     func(st *stage, key string) { st.del(key) },
+		"overwritten": func(st *stage, key string) { st.putRaw(key, []byte(`{"v":1,"n":"x"}`)) },
+	} {
+		t.Run(name, func(t *testing.T) { waitsOn(t, take) })
+	}
+}
+
+func waitsOn(t *testing.T, take func(st *stage, key string)) {
 	st := leading(t)
 	st.node("n1")
 	st.submit(helloID, hello(1), 1)
@@ -81,7 +91,7 @@ func TestASlotWhoseRecordWasDeletedWaitsOnAndCountsOn(t *testing.T) {
 	if before.Attempt != 2 || before.Failures != 2 {
 		t.Fatalf("%+v", before)
 	}
-	st.del(st.keys.Slots(helloID, "0"))
+	take(st, st.keys.Slots(helloID, "0"))
 	st.Settle()
 	if got := st.assignments(); len(got) != 0 {
 		t.Errorf("%v at once", got)

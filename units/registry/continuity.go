@@ -120,6 +120,9 @@ func (c *Continuity) hold(why string) {
 	c.o.Log.Error().Str("reason", why).Msg("the registry is not believed; everything stays as it is")
 }
 
+// Loaded reports whether what was seen before is known: Seen is it then.
+func (c *Continuity) Loaded() bool { return c.loaded }
+
 // Trusted reports whether the registry may be acted on.
 func (c *Continuity) Trusted() bool {
 	if planted.On(planted.RestoreTrusted) { // breaks: what an old snapshot says is done, and what it lacks is forgotten

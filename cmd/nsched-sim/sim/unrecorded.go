@@ -15,11 +15,11 @@ type chunkKey struct {
 
 func chunkOf(id units.UnitID) chunkKey { return chunkKey{id.AppID(), units.Chunk(id.Slot)} }
 
-// byHand notes that a person deleted what the registry knew of a chunk of slots: their record, or an assignment,
+// byHand notes that a person deleted or overwrote what the registry knew of a chunk of slots: their record, or an assignment,
 // which is all that tells of its attempt. The schedulers that were there remember it and go on as if nothing had
 // happened; one that begins later cannot know.
 func (m *Watchman) byHand(c registry.Change, chunk chunkKey) {
-	if !c.Deleted || m.w.Hand() != c.Key {
+	if m.w.Hand() != c.Key {
 		return
 	}
 	m.unrecorded[chunk] = m.w.now
