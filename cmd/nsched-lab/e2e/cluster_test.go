@@ -16,7 +16,7 @@ import (
 
 func TestAnUnreachableNodeIsReplacedAndGivesUpWhatItRanWhenItReturns(t *testing.T) {
 	s := whole.Led(t)
-	s.Submits(t, s.Wide("cut", 3))
+	s.Submits(t, s.Wide("cut", 3).With("disconnect", stage.Document{"reconcile": "keepReplacement"}))
 	before := s.Up(t, "cut", 3, "", nil)
 	s.DNSIs(t, "cut", stage.Addresses(before))
 	lost := before[0]
