@@ -13,6 +13,7 @@ type sighting struct {
 	revision int64 // that it was seen at
 	regress  bool  // etcd went back: revisions say nothing about the tenure any more
 	alive    int64 // create revision of alive/<node>; 0: it is not there
+	doubted  bool  // it is of another history, perhaps: what is read anew is waited for
 	known    bool  // whether the cluster's key was there and could be read
 	cluster  units.Cluster
 }
@@ -23,7 +24,8 @@ type placeSink struct{ g *Guard }
 // Apply implements registry.Sink. A cluster's key that is gone or unreadable says nothing.
 func (s placeSink) Apply(b registry.Batch) {
 	g := s.g
-	g.seen.any, g.seen.revision = true, b.Revision
+	g.seen.doubted = g.seen.doubted && !b.Relisted
+	g.seen.any, g.seen.revision = !g.seen.doubted, b.Revision
 	g.seen.regress = g.seen.regress || b.Regressed
 	for _, c := range b.Changes {
 		switch {
@@ -41,6 +43,23 @@ func (s placeSink) Apply(b registry.Batch) {
 			g.seen.known, g.seen.cluster = true, v
 		}
 	}
+}
+
+// contradicts reports whether what was seen of the place cannot be what the claim of the present tenure has
+// just found: a view that went on behind what it held, in a restored etcd, never learns what was changed there
+// before. It would end this tenure and every later one.
+func (s *sighting) contradicts(tenure int64, born units.Cluster) bool {
+	return s.revision >= tenure && s.alive != tenure || s.known && !sameCluster(s.cluster, born)
+}
+
+// sameCluster reports whether a tenure that began in one goes on in the other.
+func sameCluster(a, b units.Cluster) bool { return a.ID == b.ID && a.Epoch == b.Epoch }
+
+// reread reads the fence and the place anew, and takes nothing for the place until then.
+func (g *Guard) reread() {
+	g.seen.doubted = true
+	g.fence.Reload()
+	g.place.Reload()
 }
 
 // displaced says why the tenure is not what etcd says any more, if so. What was seen before the tenure
@@ -66,7 +85,7 @@ func (g *Guard) displaced() (units.Reason, bool) {
 		g.born = s.cluster
 		g.save()
 	}
-	if s.cluster.ID != g.born.ID || s.cluster.Epoch != g.born.Epoch {
+	if !sameCluster(s.cluster, g.born) {
 		return units.Reason{Code: reasonCluster, Message: fmt.Sprintf("the cluster is %s, epoch %d; the tenure began in %s, epoch %d",
 			s.cluster.ID, s.cluster.Epoch, g.born.ID, g.born.Epoch)}, true
 	}

@@ -12,9 +12,14 @@ import (
 // fenceSink is where the view of fence/<node> is applied.
 type fenceSink struct{ g *Guard }
 
-// Apply implements registry.Sink. A fence that cannot be read, or is gone, asks for nothing.
+// Apply implements registry.Sink. A fence that cannot be read, or is gone, asks for nothing. What is read anew
+// takes the place of what was asked before: a higher tenure of another history must not hide that one is asked
+// for in this.
 func (s fenceSink) Apply(b registry.Batch) {
 	for _, c := range b.Changes {
+		if b.Relisted {
+			s.g.asked = 0
+		}
 		if c.Deleted {
 			continue
 		}

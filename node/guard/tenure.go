@@ -145,6 +145,9 @@ func (g *Guard) hold(tenure int64) {
 	g.tenure, g.acked, g.nextRenew, g.endedAt = tenure, 0, 0, 0
 	g.born, g.adopted = g.probed.cluster, false
 	g.seen.any, g.seen.regress = false, false
+	if g.seen.contradicts(tenure, g.born) {
+		g.reread()
+	}
 	g.enter(PhaseHolding, units.Reason{})
 	g.save()
 }
