@@ -83,6 +83,8 @@ type Election struct {
 	resigned  bool
 	// rereading: Reload was asked for. regressed: see there.
 	rereading, regressed bool
+	answered             int64 // the latest revision of a campaign's answer since Reload was asked for
+	reloads              int
 }
 
 // renewals is how many renewals may be under way: one that hangs must not be the end of the lease.
@@ -227,6 +229,8 @@ func (e *Election) Observe() (Observed, bool) {
 // took away, and that nobody was told of, would be waited for by everyone for ever.
 func (e *Election) Reload() {
 	e.rereading, e.regressed = true, false
+	e.answered = 0
+	e.reloads++ // an answer that is still under way may be of the history before
 	e.view.Reload()
 }
 

@@ -40,7 +40,7 @@ func (e *Election) grant(now units.Instant) {
 // the first time, so a lost answer needs no more than that.
 func (e *Election) create() {
 	e.creating = true
-	session, kv, id := e.session, e.o.KV, e.lease.ID
+	session, reloads, kv, id := e.session, e.reloads, e.o.KV, e.lease.ID
 	key, prefix := e.o.Keys.Leader(id), e.o.Keys.Under(KindLeader)
 	others := Op{Kind: OpRange, Key: prefix, End: PrefixEnd(prefix)}
 	txn := Txn{
@@ -62,9 +62,20 @@ func (e *Election) create() {
 		case err != nil:
 			e.fail(now, err)
 		default:
+			e.known(reloads, res.Revision)
 			e.created(now, key, res)
 		}
 	})
+}
+
+// known compares an answer with those before. A candidate whose watch was silent while etcd was restored finds its
+// view as far as the snapshot and no farther: only that its own key had a later revision tells.
+func (e *Election) known(reloads int, revision int64) {
+	if reloads != e.reloads {
+		return
+	}
+	e.regressed = e.regressed || revision < e.answered
+	e.answered = revision
 }
 
 func (e *Election) created(now units.Instant, key string, res TxnResult) {
