@@ -15,7 +15,8 @@ type machines struct {
 	singles map[units.AppID][]unitKey // where each singleton runs
 	ran     map[unitKey]bool
 	knew    map[unitKey]time.Duration // when its node first said that a unit was told to stop
-	tokens  map[units.AppID]int64     // the highest fence token that one was started with
+	handed  map[unitKey]int64         // the fence token that a unit was last to be started with
+	tokens  map[units.AppID]int64     // the highest that one has begun to run with
 	boundBy time.Duration             // when a bound unit has to be gone, the first of them
 	second  time.Duration             // of the last look at all stores
 }
@@ -29,7 +30,7 @@ type machine struct {
 }
 
 func newMachines() machines {
-	return machines{singles: map[units.AppID][]unitKey{}, ran: map[unitKey]bool{}, knew: map[unitKey]time.Duration{}, tokens: map[units.AppID]int64{}, boundBy: math.MaxInt64}
+	return machines{singles: map[units.AppID][]unitKey{}, ran: map[unitKey]bool{}, knew: map[unitKey]time.Duration{}, handed: map[unitKey]int64{}, tokens: map[units.AppID]int64{}, boundBy: math.MaxInt64}
 }
 
 func (s *machines) name(n *NodeHost) units.NodeName { return units.NodeName(n.Name) }
@@ -131,6 +132,7 @@ func (m *Watchman) began(n *NodeHost, at *machine, id units.UnitID) {
 	s.ran[k] = true
 	app := m.spec(id)
 	m.rooted(n, id, app)
+	m.token(n, id)
 	if !app.Bound() {
 		return
 	}
@@ -170,13 +172,13 @@ func (m *Watchman) asked(n *NodeHost, id units.UnitID, sent time.Duration, token
 	if knew && sent > at {
 		m.fail(AttemptsOnce, "%s starts %s, of which it said %v before that it was told to stop", n.Name, id, sent-at)
 	}
-	m.token(n, id, token)
+	m.machines.handed[unitKey{m.machines.name(n), id}] = token
 }
 
-// token checks that each start of a singleton shows a larger number than any start before, over every
-// history of etcd.
-func (m *Watchman) token(n *NodeHost, id units.UnitID, token int64) {
-	app := id.AppID()
+// token checks that each singleton that begins to run shows a larger number than any that began before, over
+// every history of etcd. A start that systemd comes to late shows none to anybody: the shim is refused.
+func (m *Watchman) token(n *NodeHost, id units.UnitID) {
+	app, token := id.AppID(), m.machines.handed[unitKey{m.machines.name(n), id}]
 	if spec := m.spec(id); !spec.Singleton {
 		return
 	}
