@@ -18,7 +18,9 @@ func (s *Scheduler) housekeep(now units.Instant) []registry.Group {
 	}
 	if now.Reached(s.clockAt) {
 		s.clockAt = now.Boot + registry.ClockPeriod
-		g, err := s.put(s.o.Keys.Clock(), s.world.clock.rev, s.time.Next(now), s.world.clock.extra)
+		clock := s.time.Next(now)
+		clock.Epoch = s.world.cluster.value.Epoch
+		g, err := s.put(s.o.Keys.Clock(), s.world.clock.rev, clock, s.world.clock.extra)
 		if err != nil {
 			s.o.Logger.Error().Err(err).Msg("cluster time could not be encoded")
 			return groups

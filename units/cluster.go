@@ -16,6 +16,9 @@ type Cluster struct {
 type Clock struct {
 	N      int64 `json:"n"`
 	TimeMs int64 `json:"timeMs"` // cluster time, milliseconds since 1970
+	// Epoch is the cluster's when it was written: whoever slept through a restore and its acknowledgement, and
+	// has a watch that goes on behind both, learns of them here. 0 where an older version wrote it.
+	Epoch int64 `json:"epoch,omitempty"`
 }
 
 // Leader is the value of the leader's key.

@@ -67,7 +67,8 @@ type Continuity struct {
 	loaded  bool
 	read    bool // a complete read was offered since the start
 	busy    bool
-	turned  bool // see Turned
+	turned  bool  // see Turned
+	missed  int64 // the epoch of a clock that was later than the cluster's beside it
 	dueAt   time.Duration
 	err     error // why the disk could not be read or written
 	cluster units.Cluster
@@ -97,6 +98,12 @@ func (c *Continuity) Doubt() {
 
 func (c *Continuity) judge() {
 	if !c.loaded || !c.read {
+		return
+	}
+	if c.clock.Epoch > c.cluster.Epoch && c.cluster.ID != "" && c.missed != c.clock.Epoch {
+		// A restore was accepted, and the watch that goes on in the new history came past that: neither this
+		// cluster nor anything else that is held is to be judged before it has been read anew.
+		c.missed, c.turned = c.clock.Epoch, true
 		return
 	}
 	before := c.seen

@@ -174,3 +174,20 @@ func TestASeenFileSurvivesAndRefusesWhatItCannotRead(t *testing.T) {
 		}
 	}
 }
+
+// A machine slept through a restore and its acknowledgement. Its watch went on behind both, in the new history, and
+// brought clocks that were later than the one it knew: a stop that lay between was never seen.
+func TestAClockOfALaterEpochMakesEverythingBeReadAnew(t *testing.T) {
+	j := judgeOver(t, &disk{})
+	j.read("a", 1, 7)
+	j.c.Read(units.Cluster{ID: "a", Epoch: 1}, units.Clock{N: 9, Epoch: 2})
+	j.Settle()
+	if !j.c.Turned() || j.c.Turned() || j.c.Seen().N != 7 {
+		t.Errorf("it does not say, once, that everything is to be read anew: %+v", j.c.Seen())
+	}
+	j.c.Read(units.Cluster{ID: "a", Epoch: 2}, units.Clock{N: 5, Epoch: 2})
+	j.Settle()
+	if !j.c.Trusted() || j.c.Seen().Epoch != 2 {
+		t.Errorf("%+v", j.c.Seen())
+	}
+}
