@@ -25,7 +25,12 @@ func (s *Scheduler) housekeep(now units.Instant) []registry.Group {
 			s.o.Logger.Error().Err(err).Msg("cluster time could not be encoded")
 			return groups
 		}
+		g.Tag = clockTag{}
 		groups = append(groups, g)
 	}
 	return groups
 }
+
+// clockTag marks the write of the clock, which nobody but the leader writes. When it is refused, the view is not
+// of this etcd, or somebody's hand was there: nothing more is written before everything has been read anew.
+type clockTag struct{}

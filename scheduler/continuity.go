@@ -19,7 +19,8 @@ func (s *Scheduler) trust(ctx context.Context, now units.Instant) (units.Instant
 	if s.view.Revision() != 0 && !s.world.rereading && s.legible() {
 		s.continuity.Read(s.world.cluster.value, s.world.clock.value)
 	}
-	if s.continuity.Turned() {
+	if turned := s.continuity.Turned(); turned || s.stranger {
+		s.stranger = false
 		s.view.Reload()
 		s.election.Reload()
 		s.world.rereading, s.handed = true, 0

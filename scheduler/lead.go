@@ -213,6 +213,10 @@ func (s *Scheduler) done(now units.Instant, results []registry.Result) {
 			// Somebody wrote what the plan was made on. It is in the view, or on its way there.
 			s.refused = true
 			s.committed = max(s.committed, r.Revision)
+			if _, clock := r.Tag.(clockTag); clock {
+				s.stranger = true
+				s.o.Mail.Post(func(units.Instant) {}) // it is looked into with the next pass
+			}
 			s.o.Logger.Debug().Msg("a write lost against a newer one")
 		}
 		s.replan = true

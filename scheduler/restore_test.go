@@ -32,3 +32,25 @@ func TestALeaderLearnsOfARestoreFromTheAnswerToItsFirstWrite(t *testing.T) {
 		t.Fatalf("%d assignments", n)
 	}
 }
+
+// The leader's key was in the snapshot, its latest clock was not, and other writes had brought the new history as far
+// as its view. Its clock was refused; it took that for somebody's faster write and went on planning.
+func TestALeaderWhoseClockIsRefusedReadsEverythingAnew(t *testing.T) {
+	st := leading(t)
+	st.node("n1")
+	st.submit(helloID, hello(1), 1)
+	st.Advance(2 * time.Second)
+	snapshot := st.etcd.Snapshot()
+	st.Advance(registry.ClockPeriod)
+	st.etcd.Restore(snapshot)
+	for range 20 {
+		st.putRaw("/elsewhere", []byte("x"))
+	}
+	st.Advance(registry.ClockPeriod)
+	st.Advance(time.Second)
+	st.submit(helloID, hello(3), 3)
+	st.Advance(time.Second)
+	if st.s.continuity.Held() == "" || len(st.assignments()) != 1 {
+		t.Fatalf("held %q, %d assignments", st.s.continuity.Held(), len(st.assignments()))
+	}
+}

@@ -77,6 +77,7 @@ type Scheduler struct {
 	handed    int64                // the revision of the view on which what was handed over last was planned
 	committed int64                // the revision that the view must have reached before the next plan
 	clockAt   time.Duration
+	stranger  bool  // the clock in etcd is not the one that the view has
 	planned   int64 // plans made, for people
 
 	previewing chan struct{} // holds one while a preview is being made

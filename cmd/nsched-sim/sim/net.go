@@ -113,6 +113,14 @@ func (l *link) Range(ctx context.Context, r registry.Range) (registry.RangeResul
 	})
 }
 
+// hear notes how far etcd has told the process that it is, by a watch or as the answer to a write: what
+// only the head of a read has said is not remembered by anybody.
+func (l *link) hear(revision int64) {
+	if l.life == l.p.life {
+		l.p.heard = max(l.p.heard, revision)
+	}
+}
+
 // Txn implements registry.KV.
 func (l *link) Txn(ctx context.Context, t registry.Txn) (registry.TxnResult, error) {
 	w := l.n.w
@@ -130,6 +138,9 @@ func (l *link) Txn(ctx context.Context, t registry.Txn) (registry.TxnResult, err
 		for _, told := range w.doubted {
 			told(l.p, t)
 		}
+	}
+	if err == nil {
+		l.hear(r.Revision)
 	}
 	return r, err
 }

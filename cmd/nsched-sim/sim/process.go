@@ -24,7 +24,8 @@ type Process struct {
 	Name string
 	make func(Life) loop.Stepper
 
-	life     int // raised by every start and death, so that events of an earlier life are known
+	life     int   // raised by every start and death, so that events of an earlier life are known
+	heard    int64 // the latest revision that etcd has told the latest life of
 	running  bool
 	began    time.Duration // when the latest life did
 	paused   bool
@@ -73,7 +74,7 @@ func (p *Process) Start() {
 		return
 	}
 	p.life++
-	p.running, p.paused, p.wakeAt, p.poked, p.held, p.began = true, false, 0, false, nil, p.w.now
+	p.running, p.paused, p.wakeAt, p.poked, p.held, p.began, p.heard = true, false, 0, false, nil, p.w.now, 0
 	p.ctx, p.cancel = context.WithCancel(p.w.ctx)
 	p.mail = loop.NewMailbox()
 	p.w.Trace.Add(p.w.now, "start", p.Name)

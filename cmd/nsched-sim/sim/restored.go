@@ -11,6 +11,16 @@ type restored struct {
 	held  bool  // the clock has gone back, by which everybody can tell
 	epoch int64 // that has to be exceeded
 	at    time.Duration
+	// Who can tell: a life that etcd had told of something that was lost, and one whose disk remembers a later
+	// clock. Of a history of which all that was lost was told to nobody who is left, nobody can tell.
+	lives map[*Process]int
+	disks map[*Process]bool
+}
+
+// canTell reports whether a process has to find out.
+func (r *restored) canTell(p *Process) bool {
+	life, told := r.lives[p]
+	return r.disks[p] || told && life == p.life
 }
 
 // notice is how long a scheduler may take to find out: what it had asked for, or decided on a view that
@@ -60,14 +70,22 @@ func (m *Watchman) lookForRestore() {
 		m.room(k)
 	}
 	m.led()
-	m.restored = restored{held: m.mirror.clock.N < n, epoch: epoch, at: m.w.now}
+	m.restored = restored{
+		held: m.mirror.clock.N < n, epoch: epoch, at: m.w.now, lives: map[*Process]int{}, disks: map[*Process]bool{},
+	}
+	for _, p := range m.w.schedulers {
+		if p.running && p.heard > r.Revision {
+			m.restored.lives[p] = p.life
+		}
+		m.restored.disks[p] = p.host.schedulerSeen.kept.N > m.mirror.clock.N
+	}
 	m.watch(r.Revision + 1)
 }
 
 // believes checks that nobody decides on what was restored before a person has looked.
 func (m *Watchman) believes(p *Process, t registry.Txn) {
 	r := &m.restored
-	if r.held = r.held && m.mirror.cluster.Epoch <= r.epoch; r.held && m.w.sent > r.at+notice {
+	if r.held = r.held && m.mirror.cluster.Epoch <= r.epoch; r.held && r.canTell(p) && m.w.sent > r.at+notice {
 		m.fail(RestoreHeld, "%s wrote %s, %v after etcd was restored, and nobody has acknowledged it", p.Name, t.Then[0].Key, m.w.now-r.at)
 	}
 }

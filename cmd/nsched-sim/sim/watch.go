@@ -57,6 +57,7 @@ func (w *watch) send() {
 		r := w.queued[0]
 		w.queued = w.queued[1:]
 		if w.l.life == w.l.p.life {
+			w.l.hear(r.Revision)
 			w.deliver(r)
 			w.l.p.poke()
 		}
