@@ -31,10 +31,13 @@ func (s *session) operatorCommand(use, short, done string, cordon bool) *cobra.C
 			if err != nil {
 				return err
 			}
-			changed, err := cluster.operate(c.Context(), name, func(o *units.Operator) bool {
-				needed := o.Cordon != cordon
-				o.Cordon = cordon
-				return needed
+			changed, err := cluster.operate(c.Context(), name, decision{
+				verb: "change node %s", done: "was changed",
+				decide: func(_ *registry.Snapshot, o *units.Operator) (bool, []registry.Compare, error) {
+					needed := o.Cordon != cordon
+					o.Cordon = cordon
+					return needed, nil, nil
+				},
 			})
 			if err != nil {
 				return err
@@ -48,15 +51,27 @@ func (s *session) operatorCommand(use, short, done string, cordon bool) *cobra.C
 	}
 }
 
-// operate changes what operators have decided about a registered node; see alter.
-func (c cluster) operate(ctx context.Context, name units.NodeName, change func(*units.Operator) bool) (bool, error) {
+// decision is one change of what operators have decided about a node.
+type decision struct {
+	verb string // "change node %s"
+	done string // "was changed": what may have happened when an answer is lost
+	// scope is what has to be read besides the decision itself and the registration.
+	scope scope
+	// decide changes what was decided, unless that is not needed, and says what else has to be as it was read.
+	decide func(s *registry.Snapshot, o *units.Operator) (needed bool, also []registry.Compare, err error)
+}
+
+// operate carries a decision out on a registered node and reports whether that changed anything; see alter. An
+// answer that is lost is asked for again.
+func (c cluster) operate(ctx context.Context, name units.NodeName, d decision) (bool, error) {
 	key := c.keys.Operator(name)
+	d.scope.keys = append(d.scope.keys, key, c.keys.Node(name))
 	asked := false
 	for range alterTries {
-		snapshot, err := c.read(ctx, scope{keys: []string{key, c.keys.Node(name)}})
+		snapshot, err := c.read(ctx, d.scope)
 		if err != nil {
 			if asked {
-				err = exit(exitUnreachable, "it is not known whether node %s was changed: %w; see nsched nodes %s", name, err, name)
+				err = exit(exitUnreachable, "it is not known whether node %s %s: %w; see nsched nodes %s", name, d.done, err, name)
 			}
 			return false, err
 		}
@@ -67,7 +82,11 @@ func (c cluster) operate(ctx context.Context, name units.NodeName, change func(*
 		if _, known := snapshot.Item(c.keys.Node(name)); !known {
 			return false, exit(exitFailed, "there is no node %s; see nsched nodes", name)
 		}
-		if !change(&o) {
+		needed, also, err := d.decide(snapshot, &o)
+		if err != nil {
+			return false, err
+		}
+		if !needed {
 			return asked, nil
 		}
 		value, err := registry.Encode(o, extra)
@@ -75,7 +94,7 @@ func (c cluster) operate(ctx context.Context, name units.NodeName, change func(*
 			return false, err
 		}
 		res, err := c.Txn(ctx, registry.Txn{
-			If:   []registry.Compare{{Key: key, Target: registry.ModRevision, Number: revision}},
+			If:   append([]registry.Compare{{Key: key, Target: registry.ModRevision, Number: revision}}, also...),
 			Then: []registry.Op{{Kind: registry.OpPut, Key: key, Value: value}},
 		})
 		switch {
@@ -84,7 +103,7 @@ func (c cluster) operate(ctx context.Context, name units.NodeName, change func(*
 		case errors.Is(err, registry.ErrUnknownOutcome):
 			asked = true
 		case err != nil:
-			return false, fmt.Errorf("change node %s: %w", name, err)
+			return false, fmt.Errorf(d.verb+": %w", name, err)
 		}
 	}
 	return false, exit(exitChanged, "node %s is being changed by others all the time; nothing was done", name)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -151,57 +150,26 @@ func (s *session) sayConfirmed(name units.NodeName, already bool, err error) err
 // confirmLost writes that every tenure of the node up to now is over, unless it holds one, and reports
 // whether that was written before. Without write it only looks. An answer that is lost is asked for again.
 func (c cluster) confirmLost(ctx context.Context, name units.NodeName, write bool) (already bool, err error) {
-	asked := false
-	for range alterTries {
-		snapshot, err := c.read(ctx, scope{
-			keys:     []string{c.keys.Operator(name), c.keys.Node(name), c.keys.Alive(name), c.keys.Fence(name)},
+	changed, err := c.operate(ctx, name, decision{
+		verb: "confirm node %s as lost", done: "was confirmed as lost",
+		scope: scope{
+			keys:     []string{c.keys.Alive(name), c.keys.Fence(name)},
 			prefixes: []string{c.keys.Under(registry.KindUnit, string(name))},
-		})
-		if err != nil {
-			if asked {
-				err = exit(exitUnreachable, "it is not known whether node %s was confirmed as lost: %w; see nsched nodes %s", name, err, name)
+		},
+		decide: func(s *registry.Snapshot, o *units.Operator) (bool, []registry.Compare, error) {
+			if alive, ok := s.Item(c.keys.Alive(name)); ok {
+				return false, nil, exit(exitFailed, "node %s is not lost: its guard holds tenure %d; switch the machine off first", name, alive.Raw.CreateRevision)
 			}
-			return false, err
-		}
-		o, extra, revision, err := c.operator(snapshot, name)
-		if err != nil {
-			return false, err
-		}
-		record, known := snapshot.Item(c.keys.Node(name))
-		if !known {
-			return false, exit(exitFailed, "there is no node %s; see nsched nodes", name)
-		}
-		if alive, ok := snapshot.Item(c.keys.Alive(name)); ok {
-			return false, exit(exitFailed, "node %s is not lost: its guard holds tenure %d; switch the machine off first", name, alive.Raw.CreateRevision)
-		}
-		if sight := c.sighting(snapshot, nodeView{Name: name}, placement.DefaultLeases()); sight.Confirmed != 0 && sight.Confirmed >= sight.Tenure {
-			return !asked, nil
-		}
-		if !write {
-			return false, nil
-		}
-		// Tenures are revisions: this names all that the node has had, and none that it will have.
-		o.ConfirmLost = snapshot.Revision()
-		value, err := registry.Encode(o, extra)
-		if err != nil {
-			return false, err
-		}
-		res, err := c.Txn(ctx, registry.Txn{
-			If: []registry.Compare{
-				{Key: c.keys.Operator(name), Target: registry.ModRevision, Number: revision},
+			sight := c.sighting(s, nodeView{Name: name}, placement.DefaultLeases())
+			already = sight.Confirmed != 0 && sight.Confirmed >= sight.Tenure
+			// Tenures are revisions: this names all that the node has had, and none that it will have.
+			o.ConfirmLost = s.Revision()
+			record, _ := s.Item(c.keys.Node(name))
+			return write && !already, []registry.Compare{
 				{Key: c.keys.Alive(name), Target: registry.CreateRevision},
 				{Key: c.keys.Node(name), Target: registry.ModRevision, Number: record.Raw.ModRevision},
-			},
-			Then: []registry.Op{{Kind: registry.OpPut, Key: c.keys.Operator(name), Value: value}},
-		})
-		switch {
-		case err == nil && res.Succeeded:
-			return false, nil
-		case errors.Is(err, registry.ErrUnknownOutcome):
-			asked = true
-		case err != nil:
-			return false, fmt.Errorf("confirm node %s as lost: %w", name, err)
-		}
-	}
-	return false, exit(exitChanged, "node %s is being changed by others all the time; nothing was done", name)
+			}, nil
+		},
+	})
+	return already && !changed, err
 }

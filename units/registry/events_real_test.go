@@ -9,7 +9,6 @@ import (
 	"github.com/nsched/nsched/units"
 	"github.com/nsched/nsched/units/loop"
 	"github.com/nsched/nsched/units/registry"
-	"github.com/nsched/nsched/units/registry/embedded"
 )
 
 // chatter is a shell that has told everything before its first Step.
@@ -24,18 +23,7 @@ func (c *chatter) Step(ctx context.Context, now units.Instant) (units.Instant, e
 }
 
 func TestEventsOfTwoLivesHangOnOneLeaseOfRealEtcd(t *testing.T) {
-	server, err := embedded.Start(t.Context(), embedded.Options{
-		Dir: t.TempDir(), Listen: []string{"http://127.0.0.1:0"}, NoSync: true, CompactAfter: -1,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
-	etcd, err := registry.NewEtcd(registry.EtcdOptions{Endpoints: server.Endpoints()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = etcd.Close() })
+	_, etcd := realEtcd(t, t.TempDir())
 	keys := defaultKeys(t)
 	prefix := keys.Under(registry.KindEvent)
 	read := func() []registry.KeyValue {

@@ -19,18 +19,7 @@ const fullFor = 7 * time.Second
 // leads on, what it commits is refused and comes back to it, and when there is room it goes on in its term.
 func TestALeaderOutlivesAFullEtcd(t *testing.T) {
 	t.Parallel()
-	server, err := embedded.Start(t.Context(), embedded.Options{
-		Dir: t.TempDir(), Listen: []string{"http://127.0.0.1:0"}, NoSync: true, CompactAfter: -1,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
-	etcd, err := registry.NewEtcd(registry.EtcdOptions{Endpoints: server.Endpoints()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = etcd.Close() })
+	server, etcd := realEtcd(t, t.TempDir())
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -97,18 +97,7 @@ func (w *writer) plan() {
 // TestALeaderWritesThroughTheFenceOnRealEtcdAndHandsOver runs the parts together over etcd itself: the
 // first leader writes 300 keys and resigns, the second finds them and writes 300 more.
 func TestALeaderWritesThroughTheFenceOnRealEtcdAndHandsOver(t *testing.T) {
-	server, err := embedded.Start(t.Context(), embedded.Options{
-		Dir: t.TempDir(), Listen: []string{"http://127.0.0.1:0"}, NoSync: true, CompactAfter: -1,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
-	etcd, err := registry.NewEtcd(registry.EtcdOptions{Endpoints: server.Endpoints()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = etcd.Close() })
+	_, etcd := realEtcd(t, t.TempDir())
 
 	var terms []int64
 	for round, want := range []int{300, 600} {
@@ -156,4 +145,22 @@ func (u *until) Step(ctx context.Context, now units.Instant) (units.Instant, err
 		u.end()
 	}
 	return next, err
+}
+
+// realEtcd serves a directory by etcd itself until the test ends.
+func realEtcd(t *testing.T, dir string) (*embedded.Server, *registry.Etcd) {
+	t.Helper()
+	server, err := embedded.Start(t.Context(), embedded.Options{
+		Dir: dir, Listen: []string{"http://127.0.0.1:0"}, NoSync: true, CompactAfter: -1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	etcd, err := registry.NewEtcd(registry.EtcdOptions{Endpoints: server.Endpoints()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = etcd.Close() })
+	return server, etcd
 }

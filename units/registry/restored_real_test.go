@@ -32,21 +32,6 @@ func leaderOver(t *testing.T, etcd *registry.Etcd) registry.Term {
 func TestARealEtcdThatIsRestoredLetsNoLaterLeaderWrite(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	serve := func(data string) *registry.Etcd {
-		server, err := embedded.Start(t.Context(), embedded.Options{
-			Dir: data, Listen: []string{"http://127.0.0.1:0"}, NoSync: true, CompactAfter: -1,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(server.Close)
-		etcd, err := registry.NewEtcd(registry.EtcdOptions{Endpoints: server.Endpoints()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = etcd.Close() })
-		return etcd
-	}
 	write := func(etcd *registry.Etcd, term registry.Term) registry.Outcome {
 		b := looptest.NewBench(t)
 		var got registry.Result
@@ -61,7 +46,7 @@ func TestARealEtcdThatIsRestoredLetsNoLaterLeaderWrite(t *testing.T) {
 		b.Step()
 		return got.Outcome
 	}
-	before := serve(filepath.Join(dir, "before"))
+	_, before := realEtcd(t, filepath.Join(dir, "before"))
 	if _, err := registry.EnsureCluster(t.Context(), before, defaultKeys(t), units.Cluster{ID: "a", Epoch: 1}); err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +74,7 @@ func TestARealEtcdThatIsRestoredLetsNoLaterLeaderWrite(t *testing.T) {
 	if _, err := embedded.Restore(embedded.RestoreOptions{File: file.Name(), Dir: after, Keys: defaultKeys(t)}); err != nil {
 		t.Fatal(err)
 	}
-	restored := serve(after)
+	_, restored := realEtcd(t, after)
 	if got := write(restored, later); got != registry.NotWritten {
 		t.Errorf("in the restored etcd: %s", got)
 	}

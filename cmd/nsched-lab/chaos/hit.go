@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/nsched/nsched/cmd/nsched-lab/cluster"
 )
 
 const (
@@ -144,16 +145,6 @@ func (s *Stage) outcome(ctx context.Context, h *Hit) error {
 	h.Evicted = s.Evictions(h.Struck, now, kept...)
 	h.Unnamed = s.Unnamed(h.Struck, now, kept...)
 	h.Crowd = s.Crowd.Between(h.Struck, now)
-	h.Load = load()
+	h.Load = cluster.LoadAverage()
 	return nil
-}
-
-// load is the machine's load average.
-func load() string {
-	raw, err := os.ReadFile("/proc/loadavg")
-	words := strings.Fields(string(raw))
-	if err != nil || len(words) < 3 {
-		return "unknown"
-	}
-	return strings.Join(words[:3], " ")
 }

@@ -248,19 +248,7 @@ func (s *Stage) sound(ctx context.Context) error {
 
 // until asks until check returns nil.
 func (s *Stage) until(ctx context.Context, what string, check func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for {
-		err := check()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait until %s: %w: %w", what, context.Cause(ctx), err)
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
+	return cluster.Until(ctx, patience, 100*time.Millisecond, what, check)
 }
 
 // Leader returns the scheduler that leads, and the other one.

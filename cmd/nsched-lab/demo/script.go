@@ -7,6 +7,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/nsched/nsched/cmd/nsched-lab/cluster"
 )
 
 // script is what a person reads: headings, commands with their output, and times.
@@ -88,17 +90,5 @@ const patience = 2 * time.Minute
 
 // until asks until check returns nil.
 func until(ctx context.Context, what string, check func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for {
-		err := check()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait until %s: %w: %w", what, context.Cause(ctx), err)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
+	return cluster.Until(ctx, patience, 20*time.Millisecond, what, check)
 }

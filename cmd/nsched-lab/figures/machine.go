@@ -39,16 +39,6 @@ func field(file, name string) string {
 	return ""
 }
 
-// load is the machine's load average.
-func load() string {
-	raw, err := os.ReadFile("/proc/loadavg")
-	words := strings.Fields(string(raw))
-	if err != nil || len(words) < 3 {
-		return "unknown"
-	}
-	return strings.Join(words[:3], " ")
-}
-
 // Commit says which version of the checkout was measured.
 func Commit(ctx context.Context, root string) string {
 	out, err := exec.CommandContext(ctx, "git", "-C", root, "describe", "--tags", "--always", "--dirty").Output()

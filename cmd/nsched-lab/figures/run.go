@@ -144,7 +144,7 @@ func newRecorder(o Options, group, version string) (*recorder, error) {
 	r := &recorder{n: o.N, dir: o.Dir, log: o.Logger, samples: map[string]*Samples{}}
 	begun := Run{
 		Date: time.Now().UTC().Truncate(time.Second), Commit: version, Machine: Describe(),
-		LoadBefore: load(), Path: "lab",
+		LoadBefore: cluster.LoadAverage(), Path: "lab",
 	}
 	for _, f := range All() {
 		if f.Group != group {
@@ -168,7 +168,7 @@ func (r *recorder) add(figure string, value float64) error {
 	s := r.samples[figure]
 	run := &s.Runs[len(s.Runs)-1]
 	run.Values = append(run.Values, value)
-	run.LoadAfter = load()
+	run.LoadAfter = cluster.LoadAverage()
 	r.log.Info().Str("figure", figure).Int("n", len(run.Values)).Str("value", s.Unit.text(value)).Str("load", run.LoadAfter).Msg("sample taken")
 	return s.Save(r.dir)
 }

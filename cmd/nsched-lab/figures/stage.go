@@ -147,19 +147,7 @@ func (s *stage) dump(ctx context.Context) string {
 
 // until asks until check returns nil.
 func (s *stage) until(ctx context.Context, what string, check func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for {
-		err := check()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait until %s: %w: %w", what, context.Cause(ctx), err)
-		case <-time.After(look):
-		}
-	}
+	return cluster.Until(ctx, patience, look, what, check)
 }
 
 // ready waits until the nodes say that they are.
