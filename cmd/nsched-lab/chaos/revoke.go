@@ -11,7 +11,8 @@ import (
 )
 
 // RevokeAll ends every lease that a key of the cluster is on: the guards', the daemons', the schedulers'
-// and those of events. It says how many they were.
+// and those of events. It says how many they were. Each is asked for until it is gone: a member that was
+// just cut off may still swallow what it is asked.
 func (s *Stage) RevokeAll(ctx context.Context) (string, error) {
 	leases := map[registry.LeaseID]bool{}
 	s.History.mu.Lock()
@@ -24,10 +25,12 @@ func (s *Stage) RevokeAll(ctx context.Context) (string, error) {
 	group, all := errgroup.WithContext(ctx)
 	for id := range leases {
 		group.Go(func() error {
-			if err := s.Registry.Revoke(all, id); err != nil && !errors.Is(err, registry.ErrLeaseNotFound) {
-				return fmt.Errorf("revoke lease %x: %w", int64(id), err)
-			}
-			return nil
+			return s.until(all, fmt.Sprintf("lease %x is revoked", int64(id)), func() error {
+				if err := s.Registry.Revoke(all, id); err != nil && !errors.Is(err, registry.ErrLeaseNotFound) {
+					return err
+				}
+				return nil
+			})
 		})
 	}
 	return fmt.Sprintf("%d leases", len(leases)), group.Wait()
