@@ -1,14 +1,11 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/nsched/nsched/units"
-	"github.com/nsched/nsched/units/registry"
 )
 
 func (s *session) stopCommand() *cobra.Command {
@@ -45,7 +42,7 @@ func (s *session) stopCommand() *cobra.Command {
 				}
 			}
 			if !detach {
-				err = s.awaitStop(c.Context(), cluster, v)
+				err = s.awaitStop(c.Context(), cluster, id)
 			}
 			if err == nil && !s.structured() {
 				_, _ = fmt.Fprintf(s.out, "%s: %s\n", id, map[bool]string{true: "told to stop", false: "stopped"}[detach])
@@ -55,45 +52,4 @@ func (s *session) stopCommand() *cobra.Command {
 	}
 	c.Flags().BoolVarP(&detach, "detach", "d", false, "do not wait")
 	return uses(c, "namespace")
-}
-
-// awaitStop waits until no node has a unit of the app. Assignments go when their node has said that the
-// unit has ended.
-func (s *session) awaitStop(ctx context.Context, c cluster, v submitView) error {
-	id := v.id()
-	w := scope{
-		keys:     []string{c.keys.App(id)},
-		prefixes: []string{c.keys.Under(registry.KindUnit), c.keys.Under(registry.KindStatus), c.keys.Under(registry.KindAlive)},
-	}
-	board := newBoard(s.errs)
-	var lost []unitView
-	err := c.follow(ctx, w, 0, s.unheard, func(snapshot *registry.Snapshot) (bool, error) {
-		if i, ok := registry.Lookup[units.Intent](snapshot, c.keys.App(id)); ok && !i.Stopped {
-			return false, exit(exitChanged, "%s was started again meanwhile", id)
-		}
-		left := 0
-		lost = nil
-		for _, u := range c.units(snapshot) {
-			if u.unit.AppID() != id || !u.assigned {
-				continue
-			}
-			if _, alive := snapshot.Item(c.keys.Alive(u.Node)); !alive && u.Desired == units.DesiredStop {
-				lost = append(lost, u)
-				continue
-			}
-			left++
-			board.line(u.Unit, strings.TrimRight(plainLine(strings.Join([]string{unitName(u.unit), string(u.Node), string(u.State), u.Reason.String()}, "  ")), " "))
-		}
-		board.flush()
-		return left == 0 && snapshot.Revision() >= v.Revision, nil
-	})
-	board.end()
-	for _, u := range lost {
-		_, _ = fmt.Fprintf(s.errs, "%s is on %s, which is lost: it is stopped when the node returns\n", unitName(u.unit), u.Node)
-	}
-	if err != nil && ctx.Err() != nil {
-		_, _ = fmt.Fprintf(s.errs, "%s goes on stopping without you; follow it with: nsched status -w %s\n", id, id)
-		return fmt.Errorf("wait for %s to stop: %w", id, err)
-	}
-	return err
 }
