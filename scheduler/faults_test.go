@@ -475,3 +475,21 @@ func TestAFollowerHoldsNothingOfWhatCameAndWent(t *testing.T) {
 		t.Errorf("it holds %d units, %d of them changed", len(st2.s.world.units), len(st2.s.world.dirtyUnits))
 	}
 }
+
+// A hand's key whose name says nothing, or whose value cannot be read, was told of for ever after it was deleted.
+func TestABadKeyThatIsDeletedIsToldOfNoMore(t *testing.T) {
+	st := leading(t)
+	for _, key := range []string{
+		st.keys.Prefix() + "apps/strange", st.keys.Under(registry.KindNode), st.keys.Alive("n1") + "/more",
+		st.keys.Prefix() + "apps/UPPER/x", st.keys.App(helloID), st.keys.Clock() + "/x",
+	} {
+		st.putRaw(key, []byte("x"))
+		st.Settle()
+		known := st.s.Overview().BadKeys[key] != ""
+		st.del(key)
+		st.Settle()
+		if said := st.s.Overview().BadKeys; len(said) != 0 || !known && !strings.HasSuffix(key, "clock/x") {
+			t.Errorf("%s: %v after it was deleted; told of before: %v", key, said, known)
+		}
+	}
+}

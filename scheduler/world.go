@@ -101,6 +101,9 @@ func (w *world) Apply(b registry.Batch) {
 	for _, c := range b.Changes {
 		key, err := w.keys.Parse(c.Key)
 		if err != nil && key.Kind != registry.KindUnknown {
+			if c.Deleted {
+				err = nil // whatever its name meant
+			}
 			w.note(c.Key, err)
 			continue
 		}
