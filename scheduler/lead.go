@@ -184,12 +184,16 @@ func byApp(o placement.Outcome) map[units.AppID]placement.Outcome {
 	return said
 }
 
+// wakeMost is how far ahead a scheduler asks to be called: a hand may write a time that no duration reaches.
+const wakeMost = time.Hour
+
 // wake is when time alone makes another plan.
 func (s *Scheduler) wake(now units.Instant, nowMs int64) units.Instant {
 	if s.wakeMs == 0 {
 		return units.Instant{}
 	}
-	return now.Add(max(0, time.Duration(s.wakeMs-nowMs)*time.Millisecond))
+	left := min(max(0, s.wakeMs-nowMs), wakeMost.Milliseconds())
+	return now.Add(time.Duration(left) * time.Millisecond)
 }
 
 // done is told what became of the groups.

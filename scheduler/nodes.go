@@ -102,9 +102,10 @@ func (n *nodeFacts) lastTenure() int64 {
 	return n.told
 }
 
-// lostAtMs is since when the node counts as lost: what is on record, or what this leader has seen.
+// lostAtMs is since when the node counts as lost: what is on record, or what this leader has seen. A record that is
+// later than what it has seen is of a clock that was ahead, or a hand's.
 func (n *nodeFacts) lostAtMs() int64 {
-	if f := n.fence.value; f.LostAtMs != 0 && f.Tenure >= n.lastTenure() {
+	if f := n.fence.value; f.LostAtMs > 0 && f.Tenure >= n.lastTenure() && (n.goneMs == 0 || f.LostAtMs < n.goneMs) {
 		return f.LostAtMs
 	}
 	return n.goneMs

@@ -1,6 +1,8 @@
 package placement
 
 import (
+	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -47,8 +49,15 @@ func (p *planner) book(record units.SlotRecord, a *app, u *unit) units.SlotRecor
 	return record
 }
 
+// lastAttempt is the highest that a unit's name can hold.
+const lastAttempt = math.MaxInt64
+
 // waits returns why a slot may not be tried now, and until when; no reason if it may.
-func (p *planner) waits(record units.SlotRecord, g *generation) (units.Reason, int64) {
+func (p *planner) waits(s sorted, g *generation) (units.Reason, int64) {
+	record := s.record
+	if s.attempt == lastAttempt {
+		return units.Reason{Code: units.ReasonRestartLimit, Message: "there is no attempt after " + strconv.FormatInt(lastAttempt, 10) + ", which a hand has written down"}, 0
+	}
 	if record.Generation != g.number || record.Failures == 0 {
 		return units.Reason{}, 0
 	}
@@ -56,8 +65,9 @@ func (p *planner) waits(record units.SlotRecord, g *generation) (units.Reason, i
 		return units.Reason{Code: units.ReasonRestartLimit, Message: failedSoOften(record) + ", and reschedule.attempts allows no more"}, 0
 	}
 	if p.now < record.NotBeforeMs {
-		left := time.Duration(record.NotBeforeMs-p.now) * time.Millisecond
-		return units.Reason{Code: units.ReasonBackoff, Message: failedSoOften(record) + "; the next attempt is in " + left.Round(time.Second).String()}, record.NotBeforeMs
+		left := min(record.NotBeforeMs-p.now, math.MaxInt64/time.Millisecond.Nanoseconds())
+		next := time.Duration(left) * time.Millisecond
+		return units.Reason{Code: units.ReasonBackoff, Message: failedSoOften(record) + "; the next attempt is in " + next.Round(time.Second).String()}, record.NotBeforeMs
 	}
 	return units.Reason{}, 0
 }

@@ -55,7 +55,7 @@ func (p *planner) mayRun(a *app, u *unit) int64 {
 
 // after returns the end of a wait, 0 if it has come.
 func (p *planner) after(fromMs int64, wait time.Duration) int64 {
-	if until := fromMs + wait.Milliseconds(); until > p.now {
+	if until := min(fromMs, forever-wait.Milliseconds()) + wait.Milliseconds(); until > p.now {
 		return until
 	}
 	return 0

@@ -79,7 +79,7 @@ func (p *planner) reconcile(a *app) *work {
 	for _, slot := range wanted.rest() {
 		record := a.slots[slot]
 		w.claimed++
-		p.emptySlot(w, sorted{slot: slot, record: record, attempt: record.Attempt})
+		p.emptySlot(w, sorted{slot: slot, record: record, attempt: max(0, record.Attempt)})
 	}
 	bySlotOrder := func(a, b fill) int { return units.CompareSlots(a.slot, b.slot) }
 	if !slices.IsSortedFunc(w.fills, bySlotOrder) {
@@ -125,7 +125,14 @@ func (p *planner) aim(w *work) {
 		p.out.Unplaced = append(p.out.Unplaced, Unplaced{App: a.id, Generation: number, Reason: target.refused})
 		return
 	}
-	w.target, w.filler, w.count = target, target, max(0, a.intent.Count)
+	if n := a.intent.Count; n < 0 || n > units.CountLimit {
+		// No command wrote that: like what cannot be read it changes nothing.
+		p.out.Unplaced = append(p.out.Unplaced, Unplaced{App: a.id, Generation: number, Reason: units.Reason{
+			Code: units.ReasonInvalidApp, Message: "its count is " + strconv.Itoa(n) + ", and may be from 0 to " + strconv.Itoa(units.CountLimit),
+		}})
+		return
+	}
+	w.target, w.filler, w.count = target, target, a.intent.Count
 	if target.spec.single {
 		w.count = min(w.count, 1) // whoever wrote more did not ask nsched
 	}

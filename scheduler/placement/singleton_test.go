@@ -291,6 +291,24 @@ func TestASingletonIsNotStoppedForAnUpdateThatCouldNotStart(t *testing.T) {
 	w.step(t, "stop default.mon.0.1.1")
 }
 
+// A unit of a time when the app was none is not bound to its node's tenure: it runs on when its node has another.
+func TestASingletonIsNotStoppedForAnUpdateWhileAUnitThatNothingEndsRunsOnInALaterTenure(t *testing.T) {
+	w := alone(t)
+	w.submit(1, service("default/mon")) // one that nothing ends
+	w.submit(1, service("default/mon", singleton))
+	w.submit(1, service("default/mon", singleton))
+	other := *w.unit(t, "default.mon.0.1.1")
+	other.ID.Generation, other.ID.Attempt, other.Node, other.Assignment.Desired = 2, 2, "n2", units.DesiredStop
+	other.CreateRev = w.next()
+	w.Units = append(w.Units, other)
+	w.lose("n2")
+	w.back("n2")
+	o := w.step(t, "rollout rolling")
+	if got := w.said(o); got != placement.ReasonWaitsForStop {
+		t.Errorf("says %q", got)
+	}
+}
+
 // restart has the singleton told to stop, and wanted again before it has ended.
 func (w *world) restart() { w.scaleTo(0); w.scaleTo(1) }
 

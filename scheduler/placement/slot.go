@@ -139,7 +139,7 @@ func (p *planner) oldSlot(w *work, s sorted, old *unit) {
 		}
 		u.only = i
 	}
-	reason, until := p.waits(s.record, w.target)
+	reason, until := p.waits(s, w.target)
 	if reason.IsZero() {
 		reason, until = p.lostWait(w, s) // for the unit that was to replace it, and may return
 	}
@@ -169,7 +169,7 @@ func (p *planner) emptySlot(w *work, s sorted) {
 	if len(f.lost) > 0 {
 		gap.Incumbent = f.lost[0].id(w.app)
 	}
-	reason, until := p.waits(s.record, w.filler)
+	reason, until := p.waits(s, w.filler)
 	if reason.IsZero() {
 		reason, until = p.lostWait(w, s)
 	}

@@ -19,7 +19,7 @@ type sorted struct {
 // decision. In an app whose intent is silent only what was told to stop before is deleted.
 func (p *planner) sort(a *app, slot units.Slot, group []*unit, silent bool) sorted {
 	s := sorted{slot: slot, record: a.slots[slot]}
-	s.attempt = s.record.Attempt
+	s.attempt = max(0, s.record.Attempt)
 	for _, u := range group {
 		s.attempt = max(s.attempt, u.attempt)
 	}
