@@ -1,9 +1,7 @@
 package main
 
 import (
-	"fmt"
-	"os"
-	"strings"
+	"time"
 
 	"github.com/nsched/nsched/units/registry"
 )
@@ -15,7 +13,12 @@ type etcdAccess struct {
 	username, passwordFile string
 	prefix                 string
 	allowInsecure          bool
+	patience               time.Duration
 }
+
+// verbPatience is how long a verb waits for an etcd that is there and cannot serve it now: it takes one or two
+// seconds to elect a leader. Daemons try again by themselves.
+const verbPatience = 5 * time.Second
 
 func (c config) etcd() etcdAccess {
 	return etcdAccess{
@@ -48,13 +51,9 @@ func (a etcdAccess) open() (registry.Keys, *registry.Etcd, error) {
 	if err != nil {
 		return registry.Keys{}, nil, usage("%w", err)
 	}
-	o := registry.EtcdOptions{Endpoints: a.endpoints, Files: a.files, Username: a.username, AllowInsecure: a.allowInsecure}
-	if a.passwordFile != "" {
-		raw, err := os.ReadFile(a.passwordFile)
-		if err != nil {
-			return registry.Keys{}, nil, fmt.Errorf("read etcd's password: %w", err)
-		}
-		o.Password = strings.TrimRight(string(raw), "\n")
+	o := registry.EtcdOptions{
+		Endpoints: a.endpoints, Files: a.files, Username: a.username, PasswordFile: a.passwordFile,
+		AllowInsecure: a.allowInsecure, Patience: a.patience,
 	}
 	kv, err := registry.NewEtcd(o)
 	if err != nil {
@@ -71,7 +70,9 @@ type cluster struct {
 
 // connect opens the registry that the flags name, for as long as the verb runs.
 func (s *session) connect() (cluster, error) {
-	keys, kv, err := s.flags.etcd().open()
+	access := s.flags.etcd()
+	access.patience = verbPatience
+	keys, kv, err := access.open()
 	if err != nil {
 		return cluster{}, err
 	}

@@ -25,19 +25,26 @@ type EtcdOptions struct {
 	TLS *tls.Config
 	// Username and Password log in where etcd's authentication is on and no certificate does it.
 	Username, Password string
+	// PasswordFile holds the password instead, but for line ends. It is read anew for each login, so that
+	// a new password needs no restart.
+	PasswordFile string
 	// AllowInsecure permits plaintext to what is neither loopback nor a unix socket.
 	AllowInsecure bool
 	// RequestTimeout bounds every request but a watch, besides its context. 0 is 5 s.
 	RequestTimeout time.Duration
 	// DialTimeout bounds one attempt to connect. 0 is 5 s.
 	DialTimeout time.Duration
+	// Patience is for how long a request is made again that an etcd which is there cannot serve now, as while
+	// it elects a leader, and that certainly wrote nothing. It is for who has nobody behind that tries again;
+	// 0 is not at all. Renewals, watches and snapshots do without.
+	Patience time.Duration
 }
 
 // Etcd is the KV that talks to a real etcd.
 //
 // It connects at its first use and again whenever it must; a request that finds no connection fails at
-// once with ErrUnavailable. It never sends a write twice, but after a refusal for want of a fresh login,
-// when the first certainly did nothing.
+// once with ErrUnavailable. It never sends a write twice, but after a refusal for want of a fresh login or,
+// with Patience, for want of a leader, when the first certainly did nothing.
 type Etcd struct {
 	opts EtcdOptions
 
@@ -59,6 +66,8 @@ type link struct {
 	lease  pb.LeaseClient
 	watch  pb.WatchClient
 	upkeep pb.MaintenanceClient
+
+	password string // that it logged in with
 }
 
 // NewEtcd checks the options. It neither connects nor needs etcd to be there.
@@ -72,7 +81,11 @@ func NewEtcd(o EtcdOptions) (*Etcd, error) {
 	if err := checkEndpoints(o); err != nil {
 		return nil, err
 	}
-	if (o.Username == "") != (o.Password == "") {
+	password, err := o.password()
+	if err != nil {
+		return nil, err
+	}
+	if (o.Username == "") != (password == "") {
 		return nil, errors.New("log in to etcd: a user name and a password belong together")
 	}
 	if o.RequestTimeout == 0 {
@@ -114,17 +127,44 @@ func (e *Etcd) closed() bool {
 	}
 }
 
-// call makes one request. write says that it changes something.
+// again is the pause before a request is made again.
+const again = 100 * time.Millisecond
+
+// call makes a request, and with Patience once more where it is worth it. write says that it changes something.
 func (e *Etcd) call(ctx context.Context, verb string, write bool, do func(context.Context, *link) error) error {
+	for end := time.Now().Add(e.opts.Patience); ; {
+		reached, err := e.attempt(ctx, verb, write, do)
+		if !reached || !errors.Is(err, ErrUnavailable) || time.Now().After(end) {
+			return err
+		}
+		pause := time.NewTimer(again)
+		select {
+		case <-ctx.Done():
+		case <-e.closing:
+		case <-pause.C:
+		}
+		pause.Stop()
+		if ctx.Err() != nil || e.closed() {
+			return err
+		}
+	}
+}
+
+// attempt makes one request, and reports whether there was an etcd that it reached.
+func (e *Etcd) attempt(ctx context.Context, verb string, write bool, do func(context.Context, *link) error) (reached bool, _ error) {
 	bounded, cancel := context.WithTimeout(ctx, e.opts.RequestTimeout)
 	defer cancel()
-	l, err := e.connect(bounded)
-	if err != nil {
-		return classify(ctx, verb, err, false)
+	for {
+		l, err := e.connect(bounded)
+		if err != nil {
+			return saidByEtcd(err), classify(ctx, verb, err, false)
+		}
+		var sent atomic.Bool
+		err = do(context.WithValue(bounded, sentKey{}, &sent), l)
+		if !e.outdated(l, err) {
+			return sent.Load() || saidByEtcd(err), classify(ctx, verb, err, write && sent.Load())
+		}
 	}
-	var sent atomic.Bool
-	err = do(context.WithValue(bounded, sentKey{}, &sent), l)
-	return classify(ctx, verb, err, write && sent.Load())
 }
 
 // Range implements KV.

@@ -58,6 +58,10 @@ func (e *Etcd) connect(ctx context.Context) (*link, error) {
 }
 
 func (e *Etcd) dial(ctx context.Context) (*link, error) {
+	password, err := e.opts.password()
+	if err != nil {
+		return nil, err
+	}
 	// The client lives longer than the request that made it, and ends early only when that request ends
 	// while the client still logs in.
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -75,7 +79,7 @@ func (e *Etcd) dial(ctx context.Context) (*link, error) {
 		options = append(options, grpc.WithTransportCredentials(freshTLS{e.opts.Files}))
 	}
 	c, err := clientv3.New(clientv3.Config{
-		Endpoints: e.opts.Endpoints, TLS: e.opts.TLS, Username: e.opts.Username, Password: e.opts.Password,
+		Endpoints: e.opts.Endpoints, TLS: e.opts.TLS, Username: e.opts.Username, Password: password,
 		DialTimeout: e.opts.DialTimeout, DialKeepAliveTime: keepAliveTime, DialKeepAliveTimeout: keepAliveTimeout,
 		Context: life, Logger: zap.NewNop(), DialOptions: options,
 	})
@@ -89,7 +93,7 @@ func (e *Etcd) dial(ctx context.Context) (*link, error) {
 	conn := c.ActiveConnection()
 	return &link{
 		client: c, kv: pb.NewKVClient(conn), lease: pb.NewLeaseClient(conn), watch: pb.NewWatchClient(conn),
-		upkeep: pb.NewMaintenanceClient(conn),
+		upkeep: pb.NewMaintenanceClient(conn), password: password,
 	}, nil
 }
 

@@ -74,6 +74,9 @@ func answered(err error) error {
 	case codes.PermissionDenied, codes.Unauthenticated:
 		return ErrPermission
 	case codes.Unimplemented:
+		if strings.Contains(s.Message(), "unexpected HTTP status") {
+			return nil // there is something else than etcd, or between it and us
+		}
 		return ErrRefused
 	case codes.ResourceExhausted:
 		// "trying to send message larger than max" of our own side, "received message larger than max" of
@@ -83,6 +86,11 @@ func answered(err error) error {
 		}
 	}
 	return nil
+}
+
+// saidByEtcd reports whether an error is an etcd's own word.
+func saidByEtcd(err error) bool {
+	return err != nil && strings.HasPrefix(plain(err), "etcdserver: ")
 }
 
 // plain is the text of an error without gRPC's frame.

@@ -137,21 +137,25 @@ func (e *Etcd) renew(ctx context.Context, on *renewStream, id LeaseID) renewal {
 }
 
 func (e *Etcd) openRenewal(ctx context.Context) (*renewStream, error) {
-	l, err := e.connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	life, end := context.WithCancel(clientv3.WithRequireLeader(context.WithoutCancel(ctx)))
-	stop := context.AfterFunc(ctx, end)
-	stream, err := l.lease.LeaseKeepAlive(life)
-	if !stop() && err == nil {
-		err = ctx.Err()
-	}
-	if err != nil {
+	for {
+		l, err := e.connect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		life, end := context.WithCancel(clientv3.WithRequireLeader(context.WithoutCancel(ctx)))
+		stop := context.AfterFunc(ctx, end)
+		stream, err := l.lease.LeaseKeepAlive(life)
+		if !stop() && err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			return &renewStream{stream, end}, nil
+		}
 		end()
-		return nil, err
+		if !e.outdated(l, err) {
+			return nil, err
+		}
 	}
-	return &renewStream{stream, end}, nil
 }
 
 func (s *renewStream) ask(id LeaseID) (*pb.LeaseKeepAliveResponse, error) {

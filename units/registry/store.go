@@ -161,7 +161,7 @@ func (s *Store) read(ctx context.Context, kv KV, prefix string) error {
 	for from, more := prefix, true; more; {
 		res, err := kv.Range(ctx, Range{Key: from, End: PrefixEnd(prefix), Revision: s.revision, Limit: snapshotPage})
 		if err != nil {
-			return fmt.Errorf("read %s: %w", prefix, err)
+			return err // which says what was read
 		}
 		b := Batch{Revision: s.revision}
 		if b.Revision == 0 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -158,5 +159,86 @@ func TestALoginThatExpiresIsMadeAnew(t *testing.T) {
 			t.Fatal(err)
 		}
 		seen(t, w, 5)
+	})
+}
+
+// TestANewPasswordNeedsNoRestart: a password used to be read once, so that a daemon whose password was changed
+// was refused until it was started again.
+func TestANewPasswordNeedsNoRestart(t *testing.T) {
+	t.Parallel()
+	m := member(t, func(*embed.Config) {})
+	enableAuth(t, clientURL(m))
+	file := filepath.Join(t.TempDir(), "password")
+	say := func(password string) {
+		if err := os.WriteFile(file, []byte(password), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say("password\n")
+	me := connect(t, registry.EtcdOptions{Endpoints: []string{clientURL(m)}, Username: "me", PasswordFile: file})
+	root := connect(t, registry.EtcdOptions{Endpoints: []string{clientURL(m)}, Username: "root", Password: "secret"})
+	lease, err := me.Grant(t.Context(), time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := me.KeepAlive(t.Context(), lease.ID); err != nil {
+		t.Fatal(err)
+	}
+	w := record(t.Context(), me, registry.Watch{Key: "mine/", End: "mine0", Revision: 1})
+	defer w.Close()
+	if err := commit(t.Context(), me, "mine/1"); err != nil {
+		t.Fatal(err)
+	}
+	seen(t, w, 1)
+	change := func(password string) {
+		c, err := clientv3.New(clientv3.Config{Endpoints: []string{clientURL(m)}, Username: "root", Password: "secret", DialTimeout: 5 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		if _, err := c.UserChangePassword(t.Context(), "me", password); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	change("second")
+	wantError(t, commit(t.Context(), me, "mine/2"), registry.ErrPermission)
+	say("second\n")
+	t.Run("a write is made once", func(t *testing.T) {
+		if err := commit(t.Context(), me, "mine/2"); err != nil {
+			t.Fatal(err)
+		}
+		res, err := me.Range(t.Context(), registry.Range{Key: "mine/2"})
+		if err != nil || len(res.KVs) != 1 || res.KVs[0].Version != 1 {
+			t.Errorf("%+v, %v", res, err)
+		}
+	})
+	t.Run("a watch goes on", func(t *testing.T) {
+		if err := commit(t.Context(), root, "mine/3"); err != nil {
+			t.Fatal(err)
+		}
+		if diff := diffOf([]string{"mine/1", "mine/2", "mine/3"}, seen(t, w, 3)); diff != "" {
+			t.Errorf("changes (-want +got):\n%s", diff)
+		}
+	})
+	change("third")
+	say("third")
+	t.Run("a renewal is made, by whoever does nothing else", func(t *testing.T) {
+		if _, err := me.KeepAlive(t.Context(), lease.ID); err != nil {
+			t.Error(err)
+		}
+	})
+	change("fourth")
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("without the file it is refused, and asked no more than once", func(t *testing.T) {
+		wantError(t, commit(t.Context(), me, "mine/4"), registry.ErrPermission)
+	})
+	say("fourth")
+	t.Run("and goes on when it is back", func(t *testing.T) {
+		if err := commit(t.Context(), me, "mine/4"); err != nil {
+			t.Error(err)
+		}
 	})
 }
