@@ -56,7 +56,7 @@ func (s *session) ackRestoreCommand() *cobra.Command {
 			if !v.held() {
 				question = "Nobody is known to hold. Have every node begin a new tenure, and stop every singleton, all the same?"
 			}
-			if err := s.yesNo(question); err != nil {
+			if err := s.yesNo(c.Context(), question); err != nil {
 				return err
 			}
 			if v, err = cluster.acknowledge(c.Context(), v); err != nil {

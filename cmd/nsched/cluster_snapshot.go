@@ -23,7 +23,7 @@ func (s *session) snapshotCommand() *cobra.Command {
 			"authentication is on, only root may do this.\n\n" + snapshotJSON,
 		Args: arguments(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			replace, err := s.mayWrite(args[0])
+			replace, err := s.mayWrite(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -42,7 +42,7 @@ func (s *session) snapshotCommand() *cobra.Command {
 }
 
 // mayWrite asks before a file is replaced, and reports whether one is.
-func (s *session) mayWrite(file string) (replace bool, err error) {
+func (s *session) mayWrite(ctx context.Context, file string) (replace bool, err error) {
 	info, err := os.Stat(file)
 	switch {
 	case file == "-":
@@ -54,7 +54,7 @@ func (s *session) mayWrite(file string) (replace bool, err error) {
 	case !info.Mode().IsRegular():
 		return false, usage("%s is there already and no file", file)
 	}
-	return true, s.yesNo(fmt.Sprintf("%s is there already. Replace it?", file))
+	return true, s.yesNo(ctx, fmt.Sprintf("%s is there already. Replace it?", file))
 }
 
 // saveTries is how often a member is asked that may lag behind the others.

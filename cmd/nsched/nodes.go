@@ -211,7 +211,7 @@ func (s *session) forgetCommand() *cobra.Command {
 			} else if len(res.KVs) == 0 {
 				return exit(exitFailed, "there is no node %s; see nsched nodes", name)
 			}
-			if err := s.yesNo(fmt.Sprintf("Forget node %s and replace its units?", name)); err != nil {
+			if err := s.yesNo(c.Context(), fmt.Sprintf("Forget node %s and replace its units?", name)); err != nil {
 				return err
 			}
 			if err := cluster.forget(c.Context(), name); err != nil {

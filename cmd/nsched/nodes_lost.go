@@ -126,7 +126,7 @@ func (s *session) confirmLostCommand() *cobra.Command {
 				return s.sayConfirmed(name, done, err)
 			}
 			question := fmt.Sprintf("Is the machine of node %s off, or certain to run none of its units? Singletons of it are started elsewhere at once.", name)
-			if err := s.yesNo(question); err != nil {
+			if err := s.yesNo(c.Context(), question); err != nil {
 				return err
 			}
 			_, err = cluster.confirmLost(c.Context(), name, true)

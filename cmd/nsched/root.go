@@ -196,8 +196,9 @@ func parent(c *cobra.Command, children ...*cobra.Command) *cobra.Command {
 	return c
 }
 
-// yesNo asks on stderr, unless --yes was given. Without a terminal to ask at it is a usage error.
-func (s *session) yesNo(question string) error {
+// yesNo asks on stderr, unless --yes was given, and waits no longer than ctx. Without a terminal to ask at it is
+// a usage error.
+func (s *session) yesNo(ctx context.Context, question string) error {
 	if s.flags.yes {
 		return nil
 	}
@@ -205,10 +206,20 @@ func (s *session) yesNo(question string) error {
 		return usage("%s Nobody is there to ask; give --yes", question)
 	}
 	_, _ = fmt.Fprintf(s.errs, "%s [y/N] ", question)
-	var answer string
-	_, _ = fmt.Fscanln(s.in, &answer)
-	if a := strings.ToLower(answer); a == "y" || a == "yes" {
-		return nil
+	answers := make(chan string, 1)
+	go func() { // a read from a terminal ends with the program: nothing else ends it
+		var answer string
+		_, _ = fmt.Fscanln(s.in, &answer)
+		answers <- answer
+	}()
+	select {
+	case <-ctx.Done():
+		_, _ = fmt.Fprintln(s.errs)
+		return fmt.Errorf("wait for an answer: %w", ctx.Err())
+	case answer := <-answers:
+		if a := strings.ToLower(answer); a == "y" || a == "yes" {
+			return nil
+		}
 	}
 	return exit(exitFailed, "nothing was done")
 }
