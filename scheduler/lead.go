@@ -19,7 +19,7 @@ func (s *Scheduler) lead(ctx context.Context, now units.Instant) (units.Instant,
 		s.follow(now)
 		return units.Instant{}, nil
 	}
-	if term.CreateRevision != s.committer.Term() {
+	if term.CreateRevision != s.committer.Term() || term.Key != s.term.Key {
 		s.committer.Begin(now, term)
 		s.term, s.leading, s.committed = term, false, 0
 	}

@@ -119,7 +119,7 @@ func NewCommitter(o CommitterOptions) *Committer {
 // is not written; what is under way under it gets its result. Beginning the current term again changes
 // nothing.
 func (c *Committer) Begin(now units.Instant, t Term) {
-	same := t.CreateRevision == c.fence.term.CreateRevision
+	same := t.same(c.fence.term)
 	c.fence = raise(c.fence, t)
 	if !same {
 		c.drop(now, NotWritten)

@@ -375,6 +375,38 @@ func TestATermTakenUpAgainProclaimsFirst(t *testing.T) {
 	}
 }
 
+// Etcd was restored, and the next key of a scheduler had the very create revision that its last one had had in the
+// history before: it was taken for the same term, which was over, and the leader wrote nothing for as long as it led.
+func TestATermWithTheRevisionOfAnEarlierOneIsAnotherTerm(t *testing.T) {
+	for _, fenced := range []bool{true, false} {
+		d := newDesk(t, registry.CommitterOptions{}, nil)
+		if err := d.twin.Revoke(t.Context(), d.term.Lease); err != nil {
+			t.Fatal(err)
+		}
+		snapshot := d.twin.Snapshot()
+		before := d.newTerm()
+		d.c.Begin(d.Now, before)
+		d.twin.Restore(snapshot)
+		if fenced {
+			if err := d.c.Commit(1<<60, registry.Group{Tag: "before", Then: []registry.Op{put("/a", "1")}}); err != nil {
+				t.Fatal(err)
+			}
+			d.Settle()
+		}
+		d.c.End(d.Now)
+		after := d.newTerm()
+		if after.CreateRevision != before.CreateRevision || after.Key == before.Key {
+			t.Fatalf("%+v after %+v", after, before)
+		}
+		d.c.Begin(d.Now, after)
+		d.commit(registry.Group{Tag: "after", Then: []registry.Op{put("/a", "2")}})
+		d.Settle()
+		if r := d.results["after"]; r.Outcome != registry.Committed {
+			t.Errorf("fenced %v: %+v", fenced, r)
+		}
+	}
+}
+
 func TestAPlanOnOldStateIsNotAccepted(t *testing.T) {
 	d := newDesk(t, registry.CommitterOptions{}, nil)
 	g := registry.Group{Then: []registry.Op{put("/a", "1")}}

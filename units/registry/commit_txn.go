@@ -157,7 +157,7 @@ func (c *Committer) send(t packed) {
 }
 
 func (c *Committer) answered(now units.Instant, t packed, res TxnResult, err error) {
-	current := t.fence.term.CreateRevision == c.fence.term.CreateRevision
+	current := t.fence.term.same(c.fence.term)
 	switch {
 	case err == nil && res.Succeeded:
 		c.retry.reset()

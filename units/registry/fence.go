@@ -54,7 +54,7 @@ func (p fencePhase) String() string { return fenceNames[p] }
 // raise returns the fence of a term, given the last one. A term that is taken up again proclaims first,
 // since nothing is known of what was under way when it was given up.
 func raise(last fence, t Term) fence {
-	if t.CreateRevision != last.term.CreateRevision {
+	if !t.same(last.term) {
 		return fence{term: t, mod: t.ModRevision, floor: t.Since, phase: fenceOpen}
 	}
 	if last.phase == fenceNone {
@@ -116,7 +116,7 @@ func (c *Committer) proclaim() {
 	loop.Go(c.o.Exec, "proclaim", term.Key, func(ctx context.Context) (TxnResult, error) {
 		return kv.Txn(ctx, txn)
 	}, func(now units.Instant, res TxnResult, err error) {
-		if c.fence.term.CreateRevision == term.CreateRevision && c.fence.phase == fenceProclaiming && c.fence.ask == ask {
+		if c.fence.term.same(term) && c.fence.phase == fenceProclaiming && c.fence.ask == ask {
 			c.fence.asking = false
 			c.proclaimed(now, res, err)
 		}

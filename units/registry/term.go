@@ -19,6 +19,12 @@ type Term struct {
 // IsZero reports whether there is no term.
 func (t Term) IsZero() bool { return t.CreateRevision == 0 }
 
+// same reports whether two terms are one. In one history of etcd a create revision is enough; a restored one may give
+// it to another candidate's key.
+func (t Term) same(other Term) bool {
+	return t.CreateRevision == other.CreateRevision && t.Key == other.Key
+}
+
 // owns reports whether kv is the key of this term, at whatever mod revision.
 func (t Term) owns(kv KeyValue) bool {
 	return kv.Key == t.Key && kv.CreateRevision == t.CreateRevision && kv.Lease == t.Lease
