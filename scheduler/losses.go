@@ -242,7 +242,7 @@ func (s *Scheduler) recordLosses(nowMs int64) []registry.Group {
 		if v.Record {
 			word.LostAtMs = nowMs
 		}
-		if said := n.fence.value; said.Tenure >= word.Tenure && (v.Fence || said.LostAtMs != 0) {
+		if said := n.recorded(); said.Tenure >= word.Tenure && (v.Fence || said.LostAtMs != 0) {
 			continue
 		}
 		value, err := registry.Encode(word, n.fence.extra)

@@ -27,8 +27,8 @@ type nodeFacts struct {
 	// is there.
 	goneMs int64
 	busy   []busyPort
-	// told is the highest tenure that a status of the node speaks of: its last one was no earlier. It
-	// stands in where no tenure was ever seen.
+	// told is the highest tenure that a status or an assignment of the node speaks of: its last one was no earlier,
+	// also where this scheduler never saw it.
 	told int64
 
 	// Of the present term; see placement.Sighting.
@@ -77,16 +77,33 @@ func (n *nodeFacts) change(kind registry.Kind, c registry.Change) error {
 	return nil
 }
 
+// heard takes in a tenure that a value speaks of which was written at a revision. One that begins later is a hand's, or
+// of a history that a restore has ended.
+func (n *nodeFacts) heard(tenure, rev int64) {
+	if tenure >= rev || tenure <= n.told {
+		return
+	}
+	if n.told = tenure; tenure > n.tenure {
+		n.goneMs = 0 // it was back meanwhile
+	}
+}
+
+// recorded is what is on record of the node's loss: nothing, where it has registered since, in a later tenure.
+func (n *nodeFacts) recorded() units.Fence {
+	if !n.alive && n.record.rev > n.fence.rev {
+		return units.Fence{}
+	}
+	return n.fence.value
+}
+
 // sighting is what placement.Lost decides by.
 func (n *nodeFacts) sighting(name units.NodeName, round int, now units.Instant) placement.Sighting {
+	fence := n.recorded()
 	s := placement.Sighting{
 		Node: name, Alive: n.alive, Agent: n.agent, Tenure: n.lastTenure(), Seen: n.seen,
 		Asked: round != 0 && n.asked == round, Remaining: n.remaining,
-		Recorded: n.fence.value.Tenure, LostAtMs: n.fence.value.LostAtMs, Confirmed: n.operator.value.ConfirmLost,
+		Recorded: fence.Tenure, LostAtMs: fence.LostAtMs, Confirmed: n.operator.value.ConfirmLost,
 		CopyOf: n.copyOf,
-	}
-	if !n.alive && n.tenure == 0 && n.record.rev > n.fence.rev {
-		s.Recorded = 0 // it has registered since, in a later tenure
 	}
 	if n.downSince != 0 {
 		s.AgentDownFor = now.Boot - n.downSince
@@ -96,16 +113,16 @@ func (n *nodeFacts) sighting(name units.NodeName, round int, now units.Instant) 
 
 // lastTenure is the node's tenure, or the latest that is known of.
 func (n *nodeFacts) lastTenure() int64 {
-	if n.alive || n.tenure != 0 {
+	if n.alive {
 		return n.tenure
 	}
-	return n.told
+	return max(n.tenure, n.told)
 }
 
 // lostAtMs is since when the node counts as lost: what is on record, or what this leader has seen. A record that is
 // later than what it has seen is of a clock that was ahead, or a hand's.
 func (n *nodeFacts) lostAtMs() int64 {
-	if f := n.fence.value; f.LostAtMs > 0 && f.Tenure >= n.lastTenure() && (n.goneMs == 0 || f.LostAtMs < n.goneMs) {
+	if f := n.recorded(); f.LostAtMs > 0 && f.Tenure >= n.lastTenure() && (n.goneMs == 0 || f.LostAtMs < n.goneMs) {
 		return f.LostAtMs
 	}
 	return n.goneMs

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -20,12 +21,14 @@ func with(document, fields string) string {
 const single = `"singleton":true,"stop":{"timeout":"4s"}`
 
 // another is a second scheduler over the same etcd.
-func (st *stage) another(name string) *stage {
+func (st *stage) another(name string) *stage { return st.anotherOver(name, st.etcd) }
+
+func (st *stage) anotherOver(name string, kv registry.KV) *stage {
 	st2 := &stage{Bench: looptest.NewBench(st.t), t: st.t, etcd: st.etcd, keys: st.keys}
 	st2.Now = st.Now
 	st2.Tick = st.Tick
 	var err error
-	st2.s, err = New(Options{Self: units.Leader{Name: name}, ClusterID: "x", Keys: st.keys, KV: looptest.NewKV(st.etcd), Mail: st2.Mail, Executor: st2.Exec})
+	st2.s, err = New(Options{Self: units.Leader{Name: name}, ClusterID: "x", Keys: st.keys, KV: looptest.NewKV(kv), Mail: st2.Mail, Executor: st2.Exec})
 	if err != nil {
 		st.t.Fatal(err)
 	}
@@ -314,5 +317,79 @@ func TestAfterARestoreWasAcceptedASingletonWaitsForNewTenures(t *testing.T) {
 	st.Advance(2 * time.Second)
 	if up := st.up(); len(up) != 1 {
 		t.Errorf("units are to run on %v", up)
+	}
+}
+
+// deaf is an etcd whose watches bring nothing more once they are cut; those that are opened later do.
+type deaf struct {
+	registry.KV
+	cuts *int
+}
+
+func (d deaf) Watch(ctx context.Context, r registry.Watch, deliver func(registry.WatchResponse)) registry.Watcher {
+	opened := *d.cuts
+	return d.KV.Watch(ctx, r, func(w registry.WatchResponse) {
+		if *d.cuts == opened {
+			deliver(w)
+		}
+	})
+}
+
+// A scheduler that was cut off for a while knew of a node only its tenure before the last, and that
+// this one's loss was on record: it took the node, which had returned and was lost just now, for one that had been
+// lost since then, and replaced at once what its app waits a minute for.
+func TestARecordOfATenureBeforeTheLastIsNoLossForWhoeverWasCutOff(t *testing.T) {
+	for name, says := range map[string]func(st *stage, n units.NodeName, id units.UnitID, tenure int64){
+		"its units' statuses": func(st *stage, n units.NodeName, id units.UnitID, tenure int64) {
+			st.put(st.keys.Status(n, id), units.Status{State: units.StateRunning, Tenure: tenure})
+		},
+		"its assignments": func(st *stage, n units.NodeName, id units.UnitID, tenure int64) {
+			st.put(st.keys.Unit(n, id), units.Assignment{Desired: units.DesiredRun, Tenure: tenure})
+		},
+		"its registration": func(st *stage, n units.NodeName, _ units.UnitID, _ int64) {
+			st.put(st.keys.Node(n), units.Node{
+				System: "x86_64-linux", AppSchema: units.AppSchema, Addresses: []string{"10.0.0.1"},
+				Capacity: units.Capacity{CPUMilli: 4000, MemoryBytes: 8 << 30, DiskBytes: 1 << 40},
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			st := leading(t)
+			for _, n := range []units.NodeName{"n1", "n2", "n3"} {
+				st.node(n)
+			}
+			st.submit(helloID, with(hello(1), `"disconnect":{"lostAfter":"60s","reconcile":"keepReplacement"}`), 1)
+			st.Advance(20 * time.Second)
+			cuts := 0
+			st2 := st.anotherOver("s2", deaf{st.etcd, &cuts})
+			lost, id := st.only()
+			st.lose(lost)
+			st.Advance(time.Second)
+			if st.fence(lost).LostAtMs == 0 {
+				t.Fatal("the loss is not on record")
+			}
+			st2.Now = st.Now
+			st2.Settle()
+			cuts++
+			st.back(lost)
+			r, err := st.etcd.Range(t.Context(), registry.Range{Key: st.keys.Alive(lost)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			says(st, lost, id, r.KVs[0].CreateRevision)
+			st.Advance(2 * time.Minute)
+			st.resigned()
+			st.lose(lost)
+			st2.Now = st.Now
+			st2.Settle()
+			st2.Advance(50 * time.Second)
+			if up := st2.up(); !slices.Equal(up, []units.NodeName{lost}) || !st2.s.Overview().Leading {
+				t.Errorf("replaced early: units are to run on %v, leading %v", up, st2.s.Overview().Leading)
+			}
+			st2.Advance(time.Minute)
+			if up := st2.up(); len(up) != 1 || up[0] == lost {
+				t.Errorf("not replaced: units are to run on %v", up)
+			}
+		})
 	}
 }

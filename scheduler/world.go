@@ -212,6 +212,7 @@ func (w *world) unit(k unitKey, kind registry.Kind, c registry.Change) error {
 			} else if !extra.IsZero() {
 				w.extras[k] = extra
 			}
+			w.node(k.node).heard(u.Assignment.Tenure, c.ModRevision)
 		}
 	} else {
 		u.Status, u.StatusRev = units.Status{}, 0
@@ -220,8 +221,7 @@ func (w *world) unit(k unitKey, kind registry.Kind, c registry.Change) error {
 			if u.Status, _, err = registry.Decode[units.Status](c.Key, c.Value); err != nil {
 				u.Status = units.Status{}
 			}
-			n := w.node(k.node)
-			n.told = max(n.told, u.Status.Tenure)
+			w.node(k.node).heard(u.Status.Tenure, c.ModRevision)
 			if u.Status.State.Terminal() && u.Status.Reason.Code == units.ReasonPortBusy && u.Status.Assignment == u.CreateRev {
 				w.portsBusy(u)
 			}
