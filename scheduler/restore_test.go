@@ -4,6 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
+	"github.com/nsched/nsched/units"
 	"github.com/nsched/nsched/units/registry"
 )
 
@@ -52,5 +55,37 @@ func TestALeaderWhoseClockIsRefusedReadsEverythingAnew(t *testing.T) {
 	st.Advance(time.Second)
 	if st.s.continuity.Held() == "" || len(st.assignments()) != 1 {
 		t.Fatalf("held %q, %d assignments", st.s.continuity.Held(), len(st.assignments()))
+	}
+}
+
+// A scheduler slept through a restore until the new history had come farther than it had ever seen: it read everything
+// anew, and kept a tenure of the old history of a node that was away. By that the unit that the node was given since
+// was bound to an earlier one, and so was gone.
+func TestATenureOfAnotherHistoryIsForgottenWhenEverythingIsReadAnew(t *testing.T) {
+	keys, err := registry.NewKeys("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(keys, zerolog.Nop())
+	id := units.UnitID{Namespace: "default", App: "hello", Slot: "0", Generation: 1, Attempt: 1}
+	change := func(key string, rev int64, value string) registry.Change {
+		return registry.Change{KeyValue: registry.KeyValue{Key: key, Value: []byte(value), CreateRevision: rev, ModRevision: rev}}
+	}
+	gone := func(key string) registry.Change {
+		return registry.Change{Deleted: true, KeyValue: registry.KeyValue{Key: key, ModRevision: 6000}}
+	}
+	w.Apply(registry.Batch{Revision: 5001, Changes: []registry.Change{
+		change(keys.Node("n1"), 10, `{"v":1}`), change(keys.Alive("n1"), 5000, `{"v":1}`),
+		change(keys.Status("n1", id), 5001, `{"v":1,"tenure":5000}`),
+	}})
+	w.rereading = true
+	w.Apply(registry.Batch{After: 5001, Revision: 6000, Relisted: true, Changes: []registry.Change{
+		gone(keys.Alive("n1")), change(keys.Node("n1"), 10, `{"v":1}`),
+		change(keys.Status("n1", id), 4700, `{"v":1,"tenure":4500}`),
+		change(keys.Unit("n1", id), 4600, `{"v":1,"desired":"run","tenure":4500}`),
+	}})
+	n := w.nodes["n1"]
+	if n.tenure != 0 || n.lastTenure() != 4500 || n.placement("n1").Tenure != 0 {
+		t.Errorf("the last tenure is %d, that of placement %d", n.lastTenure(), n.placement("n1").Tenure)
 	}
 }

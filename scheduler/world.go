@@ -91,11 +91,14 @@ var viewed = []registry.Kind{
 func (w *world) Apply(b registry.Batch) {
 	w.revision = b.Revision
 	if b.Regressed || w.rereading && b.Relisted {
+		for _, n := range w.nodes { // order-free: each node for itself
+			n.told = 0
+		}
 		defer w.forgetFailures()
+		defer w.forgetTenures()
 	}
 	if b.Regressed {
 		w.regressed = !w.rereading
-		defer w.forgetTenures()
 	}
 	w.rereading = w.rereading && !b.Relisted
 	for _, c := range b.Changes {
@@ -115,7 +118,6 @@ func (w *world) Apply(b registry.Batch) {
 // an older one, and cannot be compared with those of before.
 func (w *world) forgetTenures() {
 	for name, n := range w.nodes { // order-free: each node for itself
-		n.told = 0
 		if !n.alive {
 			n.tenure = 0
 			w.dirtyNodes[name] = true
