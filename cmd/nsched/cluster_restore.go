@@ -53,7 +53,7 @@ func (s *session) restoreCommand() *cobra.Command {
 				return err
 			}
 			o.File, o.Keys, o.Logger = args[0], keys, log
-			found, err := embedded.Restore(o)
+			found, err := embedded.Restore(c.Context(), o)
 			if err != nil {
 				return err
 			}

@@ -60,7 +60,8 @@ func (s *session) mayWrite(ctx context.Context, file string) (replace bool, err 
 // saveTries is how often a member is asked that may lag behind the others.
 const saveTries = 3
 
-// save writes a snapshot beside the file, reads it as a restore would, and renames it.
+// save writes a snapshot beside the file, reads it as a restore would, and renames it. What one that was killed
+// left there is removed.
 func (c cluster) save(ctx context.Context, file string, replace bool) (_ embedded.Snapshot, err error) {
 	etcd, ok := c.KV.(*registry.Etcd)
 	if !ok {
@@ -73,7 +74,8 @@ func (c cluster) save(ctx context.Context, file string, replace bool) (_ embedde
 	if len(now.KVs) == 0 {
 		return embedded.Snapshot{}, exit(exitFailed, "there is no cluster under %s in this etcd; mind --endpoints and --prefix", c.keys.Prefix())
 	}
-	next, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+"-")
+	embedded.SweepHalves(filepath.Dir(file))
+	next, err := os.CreateTemp(filepath.Dir(file), embedded.HalfPrefix)
 	if err != nil {
 		return embedded.Snapshot{}, err
 	}
@@ -83,6 +85,9 @@ func (c cluster) save(ctx context.Context, file string, replace bool) (_ embedde
 			err = errors.Join(err, gone)
 		}
 	}()
+	if err := embedded.HoldHalf(next); err != nil {
+		return embedded.Snapshot{}, fmt.Errorf("hold %s: %w", next.Name(), err)
+	}
 	for range saveTries {
 		if err := copySnapshot(ctx, etcd, next); err != nil {
 			return embedded.Snapshot{}, err

@@ -71,7 +71,7 @@ func TestARealEtcdThatIsRestoredLetsNoLaterLeaderWrite(t *testing.T) {
 		t.Errorf("alone: %s", got)
 	}
 	after := filepath.Join(dir, "after")
-	if _, err := embedded.Restore(embedded.RestoreOptions{File: file.Name(), Dir: after, Keys: defaultKeys(t)}); err != nil {
+	if _, err := embedded.Restore(t.Context(), embedded.RestoreOptions{File: file.Name(), Dir: after, Keys: defaultKeys(t)}); err != nil {
 		t.Fatal(err)
 	}
 	_, restored := realEtcd(t, after)

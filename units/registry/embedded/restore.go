@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -35,7 +36,7 @@ var ErrNotEmpty = errors.New("the directory is not empty")
 type RestoreOptions struct {
 	// File is what Snapshot wrote, or with NoHash the database of a member that does not run.
 	File string
-	// Dir is made; it must not exist, or be empty.
+	// Dir is made where it does not exist; one that does must be empty.
 	Dir  string
 	Keys registry.Keys
 	// Name is the member's own, Cluster names all members as "a=http://10.0.0.1:2380,b=…", Peers are the
@@ -76,8 +77,10 @@ func (o RestoreOptions) filled() RestoreOptions {
 // RestoreBump and a bit higher, and all before that counts as compacted, so that watches begin anew. The
 // cluster in it is marked as restored: schedulers and nodes hold until that is acknowledged.
 //
-// The directory appears whole or not at all. The same options make the same database on every member.
-func Restore(o RestoreOptions) (s Snapshot, err error) {
+// What is made appears whole or not at all, also when ctx ends; a directory that is there already stays the one
+// that it is, with its owner and whatever is mounted on it. The same options make the same database on every
+// member.
+func Restore(ctx context.Context, o RestoreOptions) (s Snapshot, err error) {
 	o = o.filled()
 	s, err = ReadSnapshot(o.File, o.Keys)
 	switch {
@@ -87,42 +90,76 @@ func Restore(o RestoreOptions) (s Snapshot, err error) {
 		return s, fmt.Errorf("restore %s: %w: there is no hash at its end", o.File, registry.ErrSnapshot)
 	case s.identity == nil:
 		return s, fmt.Errorf("restore %s: it holds no cluster under %s", o.File, o.Keys.Prefix())
+	case ctx.Err() != nil:
+		return s, fmt.Errorf("restore: %w", ctx.Err())
 	}
 	marked, err := restoredMark(s.identity, s.Revision+RestoreBump+1)
 	if err != nil {
 		return s, fmt.Errorf("restore %s: %w", o.File, err)
 	}
-	if err := vacant(o.Dir); err != nil {
+	there, err := vacant(o.Dir)
+	if err != nil {
 		return s, fmt.Errorf("restore to %s: %w", o.Dir, err)
 	}
-	if err := os.MkdirAll(filepath.Dir(o.Dir), 0o700); err != nil {
-		return s, fmt.Errorf("restore: %w", err)
+	if err := o.place(ctx, there, marked); err != nil {
+		return s, fmt.Errorf("restore %s: %w", o.File, err)
 	}
-	half, err := os.MkdirTemp(filepath.Dir(o.Dir), ".restore-")
-	if err != nil {
-		return s, fmt.Errorf("restore: %w", err)
-	}
-	if err := o.write(half, marked); err != nil {
-		return s, fmt.Errorf("restore %s: %w", o.File, errors.Join(err, os.RemoveAll(half)))
-	}
-	if err := os.Rename(half, o.Dir); err != nil {
-		return s, fmt.Errorf("restore: %w", errors.Join(err, os.RemoveAll(half)))
-	}
-	return s, syncDir(filepath.Dir(o.Dir))
+	return s, nil
 }
 
-// vacant reports whether a directory can be made there.
-func vacant(dir string) error {
+// place makes what is restored, in the directory where that is there and beside it where not, and moves it to its
+// place.
+func (o RestoreOptions) place(ctx context.Context, there bool, marked *mvccpb.KeyValue) (err error) {
+	into := filepath.Dir(o.Dir)
+	if there {
+		into = o.Dir
+	} else if err := os.MkdirAll(into, 0o700); err != nil {
+		return err
+	}
+	SweepHalves(into)
+	half, err := os.MkdirTemp(into, HalfPrefix)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(half)) }()
+	held, err := os.Open(half)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = held.Close() }()
+	if err := HoldHalf(held); err != nil {
+		return fmt.Errorf("hold %s: %w", half, err)
+	}
+	if err := o.write(half, marked); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if there {
+		err = os.Rename(filepath.Join(half, memberDir), filepath.Join(o.Dir, memberDir))
+	} else {
+		err = os.Rename(half, o.Dir)
+	}
+	return errors.Join(err, syncDir(into))
+}
+
+// memberDir is all that etcd has in its directory.
+const memberDir = "member"
+
+// vacant reports whether there is an empty directory, and fails where there is anything else.
+func vacant(dir string) (there bool, err error) {
+	SweepHalves(dir)
 	list, err := os.ReadDir(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil
+		return false, nil
 	case err != nil:
-		return err
+		return false, err
 	case len(list) > 0:
-		return ErrNotEmpty
+		return false, fmt.Errorf("%w: it holds %s", ErrNotEmpty, list[0].Name())
 	}
-	return nil
+	return true, nil
 }
 
 // write makes the directory. etcd's own part refuses a directory that is not empty.
@@ -139,7 +176,7 @@ func (o RestoreOptions) write(dir string, marked *mvccpb.KeyValue) error {
 	if err != nil {
 		return err
 	}
-	db := backend.NewDefaultBackend(log, filepath.Join(dir, "member", "snap", "db"))
+	db := backend.NewDefaultBackend(log, filepath.Join(dir, memberDir, "snap", "db"))
 	tx := db.BatchTx()
 	tx.LockOutsideApply()
 	tx.UnsafePut(schema.Key, mvcc.RevToBytes(mvcc.Revision{Main: marked.GetModRevision()}, mvcc.NewRevBytes()), value)

@@ -121,7 +121,7 @@ func TestARestoredEtcdNeverGoesBackAndIsMarked(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o.Dir, o.Keys = filepath.Join(t.TempDir(), "new", "etcd"), keys
-			if _, err := embedded.Restore(o); err != nil {
+			if _, err := embedded.Restore(t.Context(), o); err != nil {
 				t.Fatal(err)
 			}
 			for range 2 { // also after a restart
@@ -184,7 +184,7 @@ func TestMembersRestoredOneByOneAreOneCluster(t *testing.T) {
 			File: from.file, Dir: filepath.Join(dir, name), Keys: keys, Name: name, Cluster: strings.Join(initial, ","),
 			Peers: []string{peers[i]}, Token: "again",
 		}
-		if _, err := embedded.Restore(o); err != nil {
+		if _, err := embedded.Restore(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
 		c := embed.NewConfig()
@@ -276,7 +276,7 @@ func TestARestoreIsRefusedAndLeavesNothing(t *testing.T) {
 			if err := os.WriteFile(o.File, c.file, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, err := embedded.Restore(o)
+			_, err := embedded.Restore(t.Context(), o)
 			if err == nil || c.want != nil && !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("got %v", err)
 			}
@@ -288,8 +288,21 @@ func TestARestoreIsRefusedAndLeavesNothing(t *testing.T) {
 	}
 	t.Run("a directory that is not empty", func(t *testing.T) {
 		o := embedded.RestoreOptions{File: from.file, Dir: from.data, Keys: keysOf(t)}
-		if _, err := embedded.Restore(o); !errors.Is(err, embedded.ErrNotEmpty) {
+		if _, err := embedded.Restore(t.Context(), o); !errors.Is(err, embedded.ErrNotEmpty) || !strings.Contains(err.Error(), "it holds ") {
 			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("when nobody waits for it any more", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		dir := t.TempDir()
+		o := embedded.RestoreOptions{File: from.file, Dir: filepath.Join(dir, "new", "etcd"), Keys: keysOf(t)}
+		if _, err := embedded.Restore(ctx, o); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+		o.Dir = dir
+		if _, err := embedded.Restore(ctx, o); !errors.Is(err, context.Canceled) || len(names(t, dir)) != 0 {
+			t.Errorf("got %v and %v", err, names(t, dir))
 		}
 	})
 	t.Run("the file of an etcd that runs", func(t *testing.T) {
@@ -299,6 +312,89 @@ func TestARestoreIsRefusedAndLeavesNothing(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := []string{}
+	for _, entry := range list {
+		found = append(found, entry.Name())
+	}
+	return found
+}
+
+// TestAnEmptyDirectoryIsFilled: the directory that a package makes for its etcd, or a disk that is mounted there,
+// used to be refused, for a directory cannot be renamed over another.
+func TestAnEmptyDirectoryIsFilled(t *testing.T) {
+	from, dir := take(t), t.TempDir()
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Stat(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := embedded.Restore(t.Context(), embedded.RestoreOptions{File: from.file, Dir: dir, Keys: keysOf(t)}); err != nil {
+		t.Fatal(err)
+	}
+	after, err := os.Stat(dir)
+	if err != nil || !os.SameFile(before, after) || after.Mode().Perm() != 0o711 {
+		t.Errorf("it is another directory, or of mode %v; %v", after.Mode(), err)
+	}
+	if diff := cmp.Diff([]string{"member"}, names(t, dir)); diff != "" {
+		t.Error(diff)
+	}
+	start(t, embedded.Options{Dir: dir, Listen: []string{"http://127.0.0.1:0"}}).Close()
+}
+
+// TestWhatAKilledRestoreLeftIsRemovedByTheNext: and nothing that somebody still works on, or that is another's.
+func TestWhatAKilledRestoreLeftIsRemovedByTheNext(t *testing.T) {
+	from := take(t)
+	for _, c := range []struct {
+		name string
+		dir  string // what is to be made, below where the halves lie
+		want []string
+	}{
+		{"beside the directory", "new", []string{embedded.HalfPrefix + "held", "new", "other"}},
+		{"in the directory", ".", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			for _, name := range []string{embedded.HalfPrefix + "left", embedded.HalfPrefix + "held", "other"} {
+				if err := os.MkdirAll(filepath.Join(dir, name, "member", "snap"), 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			held, err := os.Open(filepath.Join(dir, embedded.HalfPrefix+"held"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = held.Close() }()
+			if err := embedded.HoldHalf(held); err != nil {
+				t.Fatal(err)
+			}
+			o := embedded.RestoreOptions{File: from.file, Dir: filepath.Join(dir, c.dir), Keys: keysOf(t)}
+			_, err = embedded.Restore(t.Context(), o)
+			if c.want == nil {
+				if !errors.Is(err, embedded.ErrNotEmpty) {
+					t.Errorf("got %v", err)
+				}
+				_ = held.Close()
+				if err := os.RemoveAll(filepath.Join(dir, "other")); err != nil {
+					t.Fatal(err)
+				}
+				_, err = embedded.Restore(t.Context(), o)
+				c.want = []string{"member"}
+			}
+			if diff := cmp.Diff(c.want, names(t, dir)); diff != "" || err != nil {
+				t.Errorf("%v\n%s", err, diff)
+			}
+		})
+	}
 }
 
 func prefixed(t *testing.T, prefix string) registry.Keys {
