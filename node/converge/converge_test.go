@@ -119,6 +119,15 @@ func TestDecide(t *testing.T) {
 			[]Kind{Withdraw},
 		},
 		{
+			"a stop waits for nothing once the unit's tenure is over",
+			Facts{
+				Desired: units.DesiredStop, Confirmed: true, Assigned: true, Spec: Spec{Known: true, Bound: true, DrainDelay: time.Minute},
+				Over: over1, Published: true, Service: Service{Phase: Running},
+			},
+			units.StateStopping,
+			[]Kind{Withdraw, Stop},
+		},
+		{
 			"a stop does not wait for ever for etcd",
 			Facts{Desired: units.DesiredStop, Confirmed: true, Assigned: true, Spec: known, Published: true, WithdrawAsked: time.Second, Now: time.Minute, Service: Service{Phase: Running}},
 			units.StateStopping,

@@ -82,6 +82,9 @@ func stop(f Facts, v Verdict) Verdict {
 			Reason: units.Reason{Code: units.ReasonStopped},
 		}, "it is down, as told")
 	}
+	if !f.Over.IsZero() {
+		return fenced(f, v) // neither an endpoint nor a drain is waited for
+	}
 	if f.Published {
 		v = v.with(Withdraw, "the unit is about to stop")
 		if f.WithdrawAsked == 0 {
