@@ -58,6 +58,11 @@ func sameCluster(a, b units.Cluster) bool { return a.ID == b.ID && a.Epoch == b.
 // reread reads the fence and the place anew, and takes nothing for the place until then.
 func (g *Guard) reread() {
 	g.seen.doubted = true
+	g.reload()
+}
+
+// reload reads the fence and the place anew.
+func (g *Guard) reload() {
 	g.fence.Reload()
 	g.place.Reload()
 }

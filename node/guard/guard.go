@@ -23,7 +23,8 @@ type Guard struct {
 
 	acked     time.Duration // boot time of the send of the latest acknowledged renewal
 	nextRenew time.Duration
-	renewals  int // in flight
+	renewals  int  // in flight
+	missed    bool // one has failed since the latest that was acknowledged
 	retryAt   time.Duration
 	busy      bool // a request of the present phase is in flight
 

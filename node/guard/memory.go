@@ -23,7 +23,11 @@ func (g *Guard) load(now units.Instant) {
 		g.enter(PhaseReleasing, units.Reason{Message: "the guard before this one was giving the tenure up"})
 		return
 	}
-	g.acked = m.AckedBoot
+	// What an upgrade saved long ago says nothing about a guard that crashed since: until when that one was fresh is
+	// in its word alone.
+	if m.AckedBoot+FenceAfter > now.Boot {
+		g.acked = m.AckedBoot
+	}
 	g.enter(PhaseHolding, units.Reason{})
 }
 

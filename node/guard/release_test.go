@@ -226,6 +226,26 @@ func TestAnUpgradeKeepsWhatIsBoundRunning(t *testing.T) {
 	w.until("the fence comes all the same", func() bool { return !u.running })
 }
 
+// A guard that was upgraded and crashed much later was followed by one that took the freshness saved at the
+// upgrade for the latest: it told the reaper so, and both killed at once what had time left to stop.
+func TestACrashLongAfterAnUpgradeLeavesWhatIsBoundItsTimeToStop(t *testing.T) {
+	w := newWorld(t).begin()
+	w.startReaper()
+	w.shell().save()
+	w.startGuard()
+	w.run(time.Minute)
+	u := w.start("app", 5*time.Second)
+	w.killGuard()
+	w.cut = true
+	w.run(time.Second)
+	w.startGuard()
+	began := w.now.Boot
+	w.until("it is dead", func() bool { return !u.running })
+	if took := u.endedAt - began; took < 5*time.Second || took > 5*time.Second+200*time.Millisecond {
+		t.Errorf("it had %s to stop", took)
+	}
+}
+
 // A guard that dies while it gives a tenure up is followed by one that goes on giving it up: what had been
 // saved of its freshness at an upgrade counts no more.
 func TestAReleaseOutlivesTheGuard(t *testing.T) {

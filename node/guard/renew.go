@@ -44,8 +44,13 @@ func (g *Guard) keepalive(sent time.Duration) {
 			g.lease = 0
 			g.giveUp(now, units.Reason{Code: reasonExpired, Message: "the lease ended: etcd heard nothing from this node for its whole length"})
 		case err != nil:
-			g.reason = units.Reason{Code: reasonEtcd, Message: err.Error()}
+			g.reason, g.missed = units.Reason{Code: reasonEtcd, Message: err.Error()}, true
 		default:
+			if g.missed {
+				// etcd was away, and may be another than before: its client goes on watching where it was.
+				g.missed = false
+				g.reload()
+			}
 			if planted.On(planted.FenceFromResponse) { // breaks: the fence comes later by as long as the answer took
 				sent = now.Boot
 			}

@@ -48,6 +48,39 @@ func TestARestoreThatHappenedWhileTheGuardWasCutOffIsNoticed(t *testing.T) {
 	}
 }
 
+// A guard kept its tenure over an outage that was shorter than its lease, in which etcd was restored, a person
+// accepted that, and the new history came past the old one. It never learned of the new epoch, and nothing that is
+// bound was assigned to its node any more.
+func TestARestoreWithinTheLeaseIsNoticed(t *testing.T) {
+	w := newWorld(t)
+	w.put(w.keys.Cluster(), units.Cluster{ID: "c1", Epoch: 1, Schema: 1})
+	w.begin()
+	u := w.start("app", time.Second)
+	snapshot := w.etcd.Snapshot()
+	for range 20 { // the history that is lost
+		w.put(w.keys.Fence("n1"), units.Fence{Tenure: 1_000_000})
+	}
+	w.run(time.Second)
+	w.cut = true
+	w.run(4 * time.Second)
+	w.etcd.Restore(snapshot)
+	w.put(w.keys.Cluster(), units.Cluster{ID: "c1", Epoch: 2, Schema: 1})
+	for range 40 {
+		w.put(w.keys.Prefix()+"names/else", "the new history comes past the old one")
+	}
+	w.cut = false
+	w.until("a new tenure is fresh", func() bool { return w.claimed > 1 && w.fresh() })
+	if u.running {
+		t.Error("what was bound to the old one runs")
+	}
+	w.run(time.Minute)
+	if w.claimed != 2 || !w.fresh() || w.alive() != w.state().Tenure {
+		t.Fatalf("%d claims, alive is %d, %+v", w.claimed, w.alive(), w.state())
+	}
+	w.put(w.keys.Fence("n1"), units.Fence{Tenure: w.state().Tenure})
+	w.until("a fence of the new history is heard", func() bool { return w.claimed == 3 && w.fresh() })
+}
+
 // The client took the watches up again by itself, in a history that was past theirs already: they told of the
 // epoch before for ever.
 func TestAPlaceThatContradictsTheClaimIsReadAnew(t *testing.T) {
