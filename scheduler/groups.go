@@ -25,6 +25,7 @@ func (s *Scheduler) groups(actions []placement.Action) []registry.Group {
 	var groups []registry.Group
 	joined := map[int]int{} // the plan's group to the index in groups
 	chunks := map[string]*chunkWrite{}
+	s.restore(chunks)
 	for _, a := range actions {
 		if a.Kind == placement.KindDelete {
 			s.deletion(chunks, a)
@@ -45,7 +46,7 @@ func (s *Scheduler) groups(actions []placement.Action) []registry.Group {
 		groups = append(groups, g)
 	}
 	for _, key := range slices.Sorted(maps.Keys(chunks)) {
-		if len(chunks[key].g.Then) == 0 {
+		if len(chunks[key].g.Then) == 0 && !chunks[key].restored {
 			continue
 		}
 		g, err := chunks[key].group(key)
@@ -117,11 +118,12 @@ type chunkWrite struct {
 	slots units.Slots
 	g     registry.Group
 	nodes []string // keys of forgotten nodes that are compared
+	// restored: it is written though nothing is deleted, for what a hand took from it.
+	restored bool
 }
 
-// deletion adds one to its chunk. What does not fit waits for the next plan.
-func (s *Scheduler) deletion(chunks map[string]*chunkWrite, a placement.Action) {
-	app, chunk := a.Unit.AppID(), units.Chunk(a.Unit.Slot)
+// chunk is what is gathered of one.
+func (s *Scheduler) chunk(chunks map[string]*chunkWrite, app units.AppID, chunk string) *chunkWrite {
 	key := s.o.Keys.Slots(app, chunk)
 	w := chunks[key]
 	if w == nil {
@@ -132,6 +134,12 @@ func (s *Scheduler) deletion(chunks map[string]*chunkWrite, a placement.Action) 
 		}
 		chunks[key] = w
 	}
+	return w
+}
+
+// deletion adds one to its chunk. What does not fit waits for the next plan.
+func (s *Scheduler) deletion(chunks map[string]*chunkWrite, a placement.Action) {
+	w := s.chunk(chunks, a.Unit.AppID(), units.Chunk(a.Unit.Slot))
 	if w.held.bad || len(w.g.If)+deleteCompares+1 > registry.MaxCompares {
 		return
 	}

@@ -10,8 +10,8 @@ import (
 // assignment only with its slot's record, and a record never: where either goes otherwise, or a record is replaced by
 // one that knows less, a hand took it, and
 // that is no command to give an attempt out again, or to try at once what failed nine times. The app remembers
-// it (appFacts.gone) until the registry knows as much again, which is with the next end of a unit of the chunk. A
-// scheduler that begins later cannot know it.
+// it (appFacts.gone), and who leads writes it down again with its next plan, or with the end of a unit of the chunk if
+// that is in it. A scheduler that begins in between cannot know it.
 
 // unrecorded notes that an assignment was deleted. If its slot's record says so, it is forgotten with the next
 // pass.
@@ -36,6 +36,22 @@ func (a *appFacts) vanish(slot units.Slot, r units.SlotRecord) {
 		a.gone = map[units.Slot]units.SlotRecord{}
 	}
 	a.gone[slot] = r
+}
+
+// restore gathers, beside the deletions of a plan, what a hand has taken from the records of apps that are there. A
+// record that cannot be read is left to whoever mends it.
+func (s *Scheduler) restore(chunks map[string]*chunkWrite) {
+	for id := range s.world.robbed { // order-free: it fills a map
+		a := s.world.apps[id]
+		if a == nil || !a.exists {
+			continue
+		}
+		for slot := range a.gone { // order-free: each chunk is gathered once
+			if chunk := units.Chunk(slot); !a.slots[chunk].bad {
+				s.chunk(chunks, id, chunk).restored = true
+			}
+		}
+	}
 }
 
 // recorded forgets what the registry knows as well.

@@ -104,3 +104,41 @@ func waitsOn(t *testing.T, take func(st *stage, key string)) {
 		t.Errorf("%+v", after)
 	}
 }
+
+// A leader remembered what a hand had taken from a record of slots, and wrote it down with the next end of a unit. One
+// that began before that knew nothing of it: it gave an attempt out again, and tried at once what had failed twice.
+func TestWhatAHandTookFromARecordIsWrittenDownAgainForTheNextLeader(t *testing.T) {
+	for name, take := range map[string]func(st *stage, key string){
+		"deleted":    func(st *stage, key string) { st.del(key) },
+		"set back":   func(st *stage, key string) { st.putRaw(key, []byte(`{"v":1,"slots":{"0":{"attempt":1}}}`)) },
+		"unreadable": func(st *stage, key string) { st.putRaw(key, []byte(`{`)); st.Settle(); st.del(key) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			st := leading(t)
+			st.node("n1")
+			st.submit(helloID, hello(1), 1)
+			st.Settle()
+			for range 2 {
+				st.Advance(2 * time.Minute)
+				st.fails()
+			}
+			take(st, st.keys.Slots(helloID, "0"))
+			if txns, quiet := st.spin(500); !quiet || txns > 3 {
+				t.Errorf("%d transactions at one instant, quiet %v", txns, quiet)
+			}
+			st.resigned()
+			st2 := st.another("s2")
+			st2.Settle()
+			if got := st2.s.world.apps[helloID].slots["0"].value.Slots["0"]; got.Attempt != 2 {
+				t.Errorf("the record is %+v", got)
+			}
+			if got := st2.assignments(); name != "set back" && len(got) != 0 {
+				t.Errorf("%v at once", got)
+			}
+			st2.Advance(2 * time.Minute)
+			if _, id := st2.only(); id.Attempt != 3 {
+				t.Errorf("%s is the third", id)
+			}
+		})
+	}
+}

@@ -37,6 +37,7 @@ type world struct {
 	claims  map[string]held[units.Claim]
 	namedBy map[string]map[units.AppID]bool // the apps with a generation that wants the name
 	unitsOn map[units.NodeName]int
+	robbed  map[units.AppID]bool // apps of which something has gone without a word, as of the last feed; see slots.go
 
 	losses     int // 1 and how often a node was lost: what was asked before the latest says nothing of it
 	dirtyNodes map[units.NodeName]bool
@@ -74,7 +75,7 @@ func newWorld(keys registry.Keys, log zerolog.Logger) *world {
 		keys: keys, log: log,
 		nodes: map[units.NodeName]*nodeFacts{}, apps: map[units.AppID]*appFacts{},
 		units: map[unitKey]*placement.Unit{}, extras: map[unitKey]registry.Extra{}, bad: map[string]string{},
-		claims: map[string]held[units.Claim]{}, namedBy: map[string]map[units.AppID]bool{}, unitsOn: map[units.NodeName]int{},
+		claims: map[string]held[units.Claim]{}, namedBy: map[string]map[units.AppID]bool{}, unitsOn: map[units.NodeName]int{}, robbed: map[units.AppID]bool{},
 		losses: 1, dirtyNodes: map[units.NodeName]bool{}, dirtyApps: map[units.AppID]bool{}, dirtyUnits: map[unitKey]bool{},
 	}
 }
@@ -263,9 +264,13 @@ func (w *world) feed(s *placement.State) []units.AppID {
 		if a := w.apps[id]; a != nil && a.empty() {
 			s.RemoveApp(id)
 			delete(w.apps, id)
+			delete(w.robbed, id)
 		} else if a != nil {
 			w.refuse(id, a)
 			s.PutApp(a.placement(id))
+			if delete(w.robbed, id); len(a.gone) > 0 {
+				w.robbed[id] = true
+			}
 		}
 	}
 	s.PutEpoch(w.epoch())
