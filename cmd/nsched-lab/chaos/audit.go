@@ -172,3 +172,28 @@ func (s *Stage) Unnamed(from, to time.Time, apps ...string) []string {
 	}
 	return out
 }
+
+// Named counts the DNS records that an app has now.
+func (s *Stage) Named(name string) int {
+	s.History.mu.Lock()
+	defer s.History.mu.Unlock()
+	n := 0
+	for key := range s.History.kv {
+		k, err := s.History.keys.Parse(key)
+		if err == nil && k.Kind == registry.KindSkyDNS && slices.Contains(strings.Split(k.Path, "/"), name) {
+			n++
+		}
+	}
+	return n
+}
+
+// Lapsed returns the nodes whose tenure has ended in a time.
+func (s *Stage) Lapsed(from, to time.Time) []units.NodeName {
+	var out []units.NodeName
+	for _, e := range s.History.Events() {
+		if e.Of.Kind == registry.KindAlive && e.Deleted && !e.Seen.Before(from) && !e.Seen.After(to) && !slices.Contains(out, e.Of.Node) {
+			out = append(out, e.Of.Node)
+		}
+	}
+	return out
+}

@@ -97,3 +97,16 @@ func (c *Crowd) Between(from, to time.Time) Fared {
 	}
 	return f
 }
+
+// all is how often the crowd asked since it began, and how long that is.
+func (c *Crowd) all() (asked int, lasted time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.seconds {
+		asked += s.Asked
+	}
+	if len(c.seconds) > 0 {
+		lasted = c.seconds[len(c.seconds)-1].At.Sub(c.seconds[0].At)
+	}
+	return asked, lasted
+}

@@ -12,6 +12,10 @@ import (
 // quorumLoss is how long etcd is without a majority.
 const quorumLoss = 60 * time.Second
 
+// revokedFor is how long is looked at what comes of lost leases: for longer than a lease, as what is taken back for
+// them may be so late.
+const revokedFor = 20 * time.Second
+
 func etcdFaults() []Fault {
 	return []Fault{
 		{"etcd-leader-kill", DomainEtcd, "SIGKILL of the leading etcd member, back 2 to 30 s later", func(ctx context.Context, s *Stage, d *Draw) (*Blow, error) {
@@ -74,7 +78,7 @@ func etcdFaults() []Fault {
 		}},
 		{"leases-revoked", DomainAll, "all leases revoked at once", func(ctx context.Context, s *Stage, _ *Draw) (*Blow, error) {
 			n, err := s.RevokeAll(ctx)
-			return &Blow{Target: n, heal: nothing, calm: true}, err
+			return &Blow{Target: n, Lasts: revokedFor, heal: nothing, calm: true}, err
 		}},
 	}
 }

@@ -14,6 +14,8 @@ import (
 const (
 	// ConvergeWithin is how long after the end of a fault all must be as wanted.
 	ConvergeWithin = 60 * time.Second
+	// idleAfter is how long a crowd may be silent that tells each second how it fares.
+	idleAfter = 5 * time.Second
 	// giveUpAfter is when what is still not as wanted counts as lost.
 	giveUpAfter = 4 * time.Minute
 )
@@ -26,8 +28,10 @@ type Hit struct {
 	Healed  time.Time     `json:"healed"`
 	Took    time.Duration `json:"convergedInNs"` // from the end of the last fault
 	// Missing is what was not as wanted when the time to converge was over; Lost when it was given up.
-	Missing   string   `json:"missing,omitempty"`
-	Lost      string   `json:"lost,omitempty"`
+	Missing string `json:"missing,omitempty"`
+	Lost    string `json:"lost,omitempty"`
+	// LostUnits is how many units were not as wanted then, and at least one.
+	LostUnits int      `json:"lostUnits,omitempty"`
 	Unordered []string `json:"unorderedStops,omitempty"` // ends of kept units that nobody ordered
 	Overlaps  []string `json:"overlaps,omitempty"`
 	// Overlapped is how long singletons ran twice, all together.
@@ -39,13 +43,15 @@ type Hit struct {
 	Evicted []string `json:"evicted,omitempty"`
 	Unnamed []string `json:"dnsRecordsRemoved,omitempty"`
 	// Restless says that something was evicted or unnamed for a fault that is no reason to.
-	Restless bool   `json:"restless,omitempty"`
-	Crowd    Fared  `json:"crowd"`
-	Load     string `json:"load"`
+	Restless bool  `json:"restless,omitempty"`
+	Crowd    Fared `json:"crowd"`
+	// Idle says that the crowd asked nothing meanwhile: that no question failed says nothing then.
+	Idle bool   `json:"idle,omitempty"`
+	Load string `json:"load"`
 }
 
-// Losses counts what was not as wanted when it was given up.
-func (h Hit) Losses() int { return strings.Count(h.Lost, errUnmet.Error()) }
+// Losses counts the units that were not as wanted when it was given up.
+func (h Hit) Losses() int { return h.LostUnits }
 
 // Wrong says what promise was broken, nothing where none was.
 func (h Hit) Wrong() error {
@@ -61,6 +67,7 @@ func (h Hit) Wrong() error {
 	add(len(h.Unordered) > 0, "stopped and nobody ordered it: %q", h.Unordered)
 	add(len(h.Overlaps) > 0, "twice at a time: %q", h.Overlaps)
 	add(len(h.Tardy) > 0, "ran on without the cluster: %q", h.Tardy)
+	add(h.Idle, "the crowd asked nothing")
 	add(h.Restless, "too much was lost at once to take anything back, and yet %q were evicted and %q removed", h.Evicted, h.Unnamed)
 	return errors.Join(errs...)
 }
@@ -132,7 +139,7 @@ func (s *Stage) outcome(ctx context.Context, h *Hit) error {
 		more, lost := s.Converge(ctx, giveUpAfter)
 		h.Took += more
 		if lost != nil {
-			h.Lost = lost.Error()
+			h.Lost, h.LostUnits = lost.Error(), unmetUnits(lost)
 		}
 	}
 	if ctx.Err() != nil {
@@ -145,6 +152,7 @@ func (s *Stage) outcome(ctx context.Context, h *Hit) error {
 	h.Evicted = s.Evictions(h.Struck, now, kept...)
 	h.Unnamed = s.Unnamed(h.Struck, now, kept...)
 	h.Crowd = s.Crowd.Between(h.Struck, now)
+	h.Idle = s.Crowd != nil && h.Crowd.Asked == 0 && now.Sub(h.Struck) > idleAfter
 	h.Load = cluster.LoadAverage()
 	return nil
 }

@@ -55,6 +55,39 @@ func (j *judge) wanted() []wantedApp {
 	return out
 }
 
+// unmetError says what is not as wanted, and how many units are missing, or too many.
+type unmetError struct {
+	units int
+	what  string
+}
+
+func unmet(units int, format string, args ...any) error {
+	return &unmetError{units, fmt.Sprintf(format, args...)}
+}
+
+// Error implements error.
+func (e *unmetError) Error() string { return e.what + ": " + errUnmet.Error() }
+
+// Unwrap makes it an errUnmet.
+func (e *unmetError) Unwrap() error { return errUnmet }
+
+// unmetUnits counts the units that are not as wanted; of what says no number it is one.
+func unmetUnits(err error) int {
+	switch e := err.(type) {
+	case nil:
+		return 0
+	case *unmetError:
+		return e.units
+	case interface{ Unwrap() []error }:
+		n := 0
+		for _, one := range e.Unwrap() {
+			n += unmetUnits(one)
+		}
+		return max(n, 1)
+	}
+	return 1
+}
+
 var (
 	errUnmet = errors.New("not as wanted")
 	errMute  = errors.New("the leader has given no sign of life")
@@ -65,7 +98,11 @@ func (j *judge) look(ctx context.Context) error {
 	var errs []error
 	assigned := j.s.History.Assignments()
 	var serving []string
-	for _, w := range j.wanted() {
+	wanted := j.wanted()
+	if len(wanted) == 0 {
+		return unmet(1, "nobody wants anything") // or nobody sees what is wanted
+	}
+	for _, w := range wanted {
 		urls, err := j.app(w, assigned)
 		if err == nil {
 			j.once[w.id] = true
@@ -97,27 +134,38 @@ func (j *judge) app(w wantedApp, assigned map[units.UnitID]Placed) ([]string, er
 		id, err := units.ParseUnitID(l.Unit)
 		return err == nil && id.AppID() == w.id && l.End.IsZero()
 	})
+	return w.serving(lives, assigned, func(name units.NodeName) (host, address string) {
+		if n := j.s.node(name); n != nil {
+			return n.Name(), n.Address().String()
+		}
+		return "", ""
+	})
+}
+
+// serving checks that just those units live that are assigned, each once and where it is, and returns where they
+// answer.
+func (w wantedApp) serving(lives []cluster.Life, assigned map[units.UnitID]Placed, home func(units.NodeName) (host, address string)) ([]string, error) {
 	var urls []string
 	slots := map[units.Slot]bool{}
 	for _, l := range lives {
 		id, _ := units.ParseUnitID(l.Unit) // it was selected by it
 		a, ok := assigned[id]
-		n := j.s.node(a.Node)
+		host, address := home(a.Node)
 		switch {
-		case !ok || a.Desired == units.DesiredStop || n == nil || n.Name() != l.Host:
-			return nil, fmt.Errorf("%s runs on %s and should not: %w", l.Unit, l.Host, errUnmet)
+		case !ok || a.Desired == units.DesiredStop || host == "" || host != l.Host:
+			return nil, unmet(1, "%s runs on %s and should not", l.Unit, l.Host)
 		case slots[id.Slot]:
-			return nil, fmt.Errorf("slot %s of %s runs twice: %w", id.Slot, w.id, errUnmet)
+			return nil, unmet(1, "slot %s of %s runs twice", id.Slot, w.id)
 		case id.Generation != w.generation:
-			return nil, fmt.Errorf("%s is of an old generation: %w", l.Unit, errUnmet)
+			return nil, unmet(1, "%s is of an old generation", l.Unit)
 		}
 		slots[id.Slot] = true
 		if port := a.Ports["http"]; !w.changing {
-			urls = append(urls, fmt.Sprintf("http://%s:%d/health", n.Address(), port))
+			urls = append(urls, fmt.Sprintf("http://%s:%d/health", address, port))
 		}
 	}
-	if len(lives) != w.count {
-		return nil, fmt.Errorf("%d of %d units of %s run: %w", len(lives), w.count, w.id, errUnmet)
+	if missing := w.count - len(lives); missing != 0 {
+		return nil, unmet(max(missing, -missing), "%d of %d units of %s run", len(lives), w.count, w.id)
 	}
 	return urls, nil
 }

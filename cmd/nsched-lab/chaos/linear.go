@@ -239,8 +239,10 @@ func at(revision int64, part int, input any) porcupine.Operation {
 }
 
 // CheckReigns checks that whoever places anything led at that revision, and that assignments only advance.
-func (s *Stage) CheckReigns() error {
-	events := s.History.Events()
+func (s *Stage) CheckReigns() error { return checkReigns(s.History.Events(), s.History.begun) }
+
+// checkReigns checks what happened in etcd after the revision at which it was first read.
+func checkReigns(events []Event, begun int64) error {
 	slices.SortStableFunc(events, func(a, b Event) int { return cmp.Compare(a.ModRevision, b.ModRevision) })
 	var reigns, courses []porcupine.Operation
 	stood := map[string]int64{}
@@ -264,7 +266,7 @@ func (s *Stage) CheckReigns() error {
 				return fmt.Errorf("read %s at revision %d: %w", e.Key, e.ModRevision, err)
 			}
 			courses = append(courses, at(e.ModRevision, part, step{key: e.Key, desired: a.Desired}))
-			if e.CreateRevision == e.ModRevision && s.History.begun < e.ModRevision {
+			if e.CreateRevision == e.ModRevision && begun < e.ModRevision {
 				reigns = append(reigns, at(e.ModRevision, part, vote{a.Term, "write"}))
 			}
 		}

@@ -22,6 +22,9 @@ func (s *Stage) RevokeAll(ctx context.Context) (string, error) {
 		}
 	}
 	s.History.mu.Unlock()
+	if len(leases) <= len(s.Nodes) { // each node has two, its guard's and its daemon's
+		return "", fmt.Errorf("revoke all leases: %d are known, of %d nodes: %w", len(leases), len(s.Nodes), errUnmet)
+	}
 	group, all := errgroup.WithContext(ctx)
 	for id := range leases {
 		group.Go(func() error {

@@ -3,6 +3,8 @@ package chaos
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 )
 
@@ -59,12 +61,43 @@ func beside(a, b Fault) bool {
 // Final looks once more at everything from the beginning: what the witness, the watchman and etcd's
 // history say must be in order as a whole.
 func (s *Stage) Final() error {
-	errs := []error{s.CheckTokens(singletons...), s.CheckReigns()}
+	errs := []error{s.CheckTokens(singletons...), s.CheckReigns(), s.attended()}
 	if seen, _ := s.Census.Seen(); len(seen) > 0 {
 		errs = append(errs, &promiseError{"the control groups of two hosts had a singleton at once: " + seen[0].String()})
 	}
 	for _, o := range s.Overlaps(singletons...) {
 		errs = append(errs, &promiseError{"a singleton ran twice: " + o.String()})
+	}
+	return errors.Join(errs...)
+}
+
+// leastRate is the least of what the crowd should ask each second that it has to have asked, all in all.
+const leastRate = askRate / 4
+
+// attended says who of those who look, or work, did nothing: what they have not complained of is not proven.
+func (s *Stage) attended() error {
+	var errs []error
+	add := func(bad bool, format string, args ...any) {
+		if bad {
+			errs = append(errs, &promiseError{fmt.Sprintf("nothing is proven: "+format, args...)})
+		}
+	}
+	if s.Census != nil {
+		blind := s.Census.Blind()
+		add(len(blind) > 0, "the watchman has never seen %v run", blind)
+	}
+	for _, name := range singletons {
+		add(len(s.Lives(name)) == 0, "the witness has never heard of %s", name)
+	}
+	add(len(s.Witness.Register.Writes()) == 0, "no singleton has shown its fence token")
+	if s.Crowd != nil {
+		asked, lasted := s.Crowd.all()
+		add(asked == 0 || float64(asked) < leastRate*lasted.Seconds(), "the crowd asked %d times in %v", asked, lasted)
+	}
+	if s.Operator != nil {
+		turns := s.Operator.Turns()
+		done := slices.ContainsFunc(turns, func(t Turn) bool { return t.Code == 0 })
+		add(!done, "none of the operator's %d commands succeeded", len(turns))
 	}
 	return errors.Join(errs...)
 }

@@ -24,6 +24,7 @@ type Watchman struct {
 	mu     sync.Mutex
 	apps   []units.AppID
 	rounds int
+	held   map[units.AppID]int // in how many rounds it had a process
 	seen   []Double
 }
 
@@ -38,7 +39,7 @@ type Double struct {
 func (d Double) String() string { return fmt.Sprintf("%s at %s: %v", d.App, clockText(d.At), d.Units) }
 
 func newWatchman(c cluster.Census) *Watchman {
-	w := &Watchman{census: c, stop: make(chan struct{}), done: make(chan struct{})}
+	w := &Watchman{census: c, held: map[units.AppID]int{}, stop: make(chan struct{}), done: make(chan struct{})}
 	go func() { // ends with Close
 		defer close(w.done)
 		tick := time.NewTicker(lookEvery)
@@ -68,6 +69,11 @@ func (w *Watchman) round() {
 	w.mu.Unlock()
 	for _, app := range apps {
 		first := w.census.Holders(app)
+		if len(first) > 0 {
+			w.mu.Lock()
+			w.held[app]++
+			w.mu.Unlock()
+		}
 		if len(first) < 2 {
 			continue
 		}
@@ -90,6 +96,14 @@ func (w *Watchman) Seen() ([]Double, int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.seen), w.rounds
+}
+
+// Blind returns the singletons that he is to look after and has never seen run: that he saw none of them twice
+// says nothing.
+func (w *Watchman) Blind() []units.AppID {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(w.apps), func(app units.AppID) bool { return w.held[app] > 0 })
 }
 
 // Close ends the rounds.

@@ -27,6 +27,9 @@ func (c *Cluster) Census(hosts ...string) Census {
 	return s
 }
 
+// CensusOf returns one over hosts whose control groups are in these directories.
+func CensusOf(dirs map[string]string) Census { return Census{dirs: dirs} }
+
 // payload is where systemd-nspawn puts the host, beside itself.
 const payload = "payload"
 

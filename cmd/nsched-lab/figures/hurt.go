@@ -114,7 +114,7 @@ func overlapping(ctx context.Context, s *chaos.Stage, r *recorder) error {
 			return err
 		}
 	}
-	return s.CheckTokens(chaos.Singletons()...)
+	return s.Final()
 }
 
 // together kills the leading scheduler and cuts a node's power at once, and by turns the leading etcd

@@ -31,6 +31,15 @@ func revokes(ctx context.Context, s *chaos.Stage, r *recorder) error {
 		if _, err := s.Converge(ctx, patience); err != nil {
 			return err
 		}
+		// Where no record is none can be removed.
+		if err := cluster.Until(ctx, patience, 100*time.Millisecond, name+" has names", func() error {
+			if s.Named(name) == 0 {
+				return errUnhurt
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
 		begun := time.Now()
 		if _, err := s.RevokeAll(ctx); err != nil {
 			return err
@@ -43,6 +52,9 @@ func revokes(ctx context.Context, s *chaos.Stage, r *recorder) error {
 			return err
 		}
 		now := time.Now()
+		if lapsed := s.Lapsed(begun, now); len(lapsed) < len(s.Nodes) {
+			return fmt.Errorf("revoke all leases: only %v lost their tenure: %w", lapsed, errUnhurt)
+		}
 		if err := errors.Join(r.add(RevokedEvicted, float64(len(s.Evictions(begun, now, name)))),
 			r.add(RevokedUnnamed, float64(len(s.Unnamed(begun, now, name))))); err != nil {
 			return err
@@ -75,6 +87,9 @@ func halves(ctx context.Context, s *chaos.Stage, r *recorder) error {
 			return err
 		}
 		healed := time.Now()
+		if lapsed := s.Lapsed(begun, healed); len(lapsed) < len(gone) {
+			return fmt.Errorf("cut off half of the nodes: only %v lost their tenure: %w", lapsed, errUnhurt)
+		}
 		if err := s.Lab.Net().Heal(ctx); err != nil {
 			return err
 		}
@@ -129,6 +144,9 @@ func few(ctx context.Context, s *chaos.Stage, r *recorder, figure string) error 
 	}
 	return nil
 }
+
+// errUnhurt: what was done had no effect, so that nothing follows from what came of it.
+var errUnhurt = errors.New("nothing was hurt")
 
 // errOtherwise: a service was not started with what was submitted.
 var errOtherwise = errors.New("it is not what was submitted")
