@@ -79,7 +79,7 @@ func (c cluster) operate(ctx context.Context, name units.NodeName, d decision) (
 		if err != nil {
 			return false, err
 		}
-		if _, known := snapshot.Item(c.keys.Node(name)); !known {
+		if revisionOf(snapshot, c.keys.Node(name)) == 0 {
 			return false, exit(exitFailed, "there is no node %s; see nsched nodes", name)
 		}
 		needed, also, err := d.decide(snapshot, &o)
@@ -107,6 +107,20 @@ func (c cluster) operate(ctx context.Context, name units.NodeName, d decision) (
 		}
 	}
 	return false, exit(exitChanged, "node %s is being changed by others all the time; nothing was done", name)
+}
+
+// revisionOf is the mod revision of a key, also of one whose value cannot be read; 0 where there is none.
+func revisionOf(s *registry.Snapshot, key string) int64 {
+	for bad := range s.Bad(key) {
+		if bad.Key == key {
+			return bad.ModRevision
+		}
+	}
+	item, ok := s.Item(key)
+	if !ok {
+		return 0
+	}
+	return item.Raw.ModRevision
 }
 
 // operator is what operators have decided about a node, and the revision of that; 0 is nothing.

@@ -57,10 +57,7 @@ func (c cluster) nodeScope() scope {
 func (c cluster) nodes(s *registry.Snapshot) []nodeView {
 	var list []nodeView
 	add := func(name units.NodeName, n units.Node, problem string) {
-		v := nodeView{Name: name, Node: n, Problem: problem}
-		if alive, ok := s.Item(c.keys.Alive(name)); ok {
-			v.Tenure = alive.Raw.CreateRevision
-		}
+		v := nodeView{Name: name, Node: n, Problem: problem, Tenure: c.tenure(s, name)}
 		if o, ok := registry.Lookup[units.Operator](s, c.keys.Operator(name)); ok {
 			v.Cordoned = o.Cordon
 		}
@@ -81,6 +78,16 @@ func (c cluster) nodes(s *registry.Snapshot) []nodeView {
 	slices.SortFunc(list, func(a, b nodeView) int { return cmp.Compare(a.Name, b.Name) })
 	c.standings(s, list)
 	return list
+}
+
+// tenure is that of a node which is there, 0 where none is. What a guard wrote is there also when it cannot be read;
+// it is written once.
+func (c cluster) tenure(s *registry.Snapshot, name units.NodeName) int64 {
+	key := c.keys.Alive(name)
+	if item, ok := s.Item(key); ok {
+		return item.Raw.CreateRevision
+	}
+	return revisionOf(s, key)
 }
 
 func (s *session) nodesCommand() *cobra.Command {
@@ -203,7 +210,7 @@ func (s *session) forgetCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if _, alive := snapshot.Item(cluster.keys.Alive(name)); alive {
+			if cluster.tenure(snapshot, name) != 0 {
 				return exit(exitFailed, "node %s is still there; stop nsched-guard and nsched-node on it first", name)
 			}
 			if res, err := cluster.Range(c.Context(), registry.Range{Key: cluster.keys.Node(name), KeysOnly: true}); err != nil {

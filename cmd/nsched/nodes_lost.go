@@ -157,17 +157,16 @@ func (c cluster) confirmLost(ctx context.Context, name units.NodeName, write boo
 			prefixes: []string{c.keys.Under(registry.KindUnit, string(name))},
 		},
 		decide: func(s *registry.Snapshot, o *units.Operator) (bool, []registry.Compare, error) {
-			if alive, ok := s.Item(c.keys.Alive(name)); ok {
-				return false, nil, exit(exitFailed, "node %s is not lost: its guard holds tenure %d; switch the machine off first", name, alive.Raw.CreateRevision)
+			if tenure := c.tenure(s, name); tenure != 0 {
+				return false, nil, exit(exitFailed, "node %s is not lost: its guard holds tenure %d; switch the machine off first", name, tenure)
 			}
 			sight := c.sighting(s, nodeView{Name: name}, placement.DefaultLeases())
 			already = sight.Confirmed != 0 && sight.Confirmed >= sight.Tenure
 			// Tenures are revisions: this names all that the node has had, and none that it will have.
 			o.ConfirmLost = s.Revision()
-			record, _ := s.Item(c.keys.Node(name))
 			return write && !already, []registry.Compare{
 				{Key: c.keys.Alive(name), Target: registry.CreateRevision},
-				{Key: c.keys.Node(name), Target: registry.ModRevision, Number: record.Raw.ModRevision},
+				{Key: c.keys.Node(name), Target: registry.ModRevision, Number: revisionOf(s, c.keys.Node(name))},
 			}, nil
 		},
 	})

@@ -36,7 +36,7 @@ func (s *session) awaitStop(ctx context.Context, c cluster, id units.AppID) erro
 			if u.unit.AppID() != id || !u.assigned {
 				continue
 			}
-			if _, alive := snapshot.Item(c.keys.Alive(u.Node)); !alive && u.Desired == units.DesiredStop {
+			if c.tenure(snapshot, u.Node) == 0 && u.Desired == units.DesiredStop {
 				lost = append(lost, u)
 				continue
 			}
