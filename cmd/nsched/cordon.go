@@ -21,7 +21,7 @@ func (s *session) uncordonCommand() *cobra.Command {
 
 func (s *session) operatorCommand(use, short, done string, cordon bool) *cobra.Command {
 	return &cobra.Command{
-		Use: use, Short: short, Args: arguments(1, 1),
+		Use: use, Short: short, Long: short + ".\n\n" + doneJSON, Args: arguments(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			name, err := nodeNamed(args[0])
 			if err != nil {
@@ -42,13 +42,29 @@ func (s *session) operatorCommand(use, short, done string, cordon bool) *cobra.C
 			if err != nil {
 				return err
 			}
-			if !changed {
-				done += " already"
-			}
-			_, _ = fmt.Fprintf(s.errs, "node %s is %s\n", name, done)
-			return nil
+			return s.sayDone(name, done, changed)
 		},
 	}
+}
+
+// doneView is `nsched cordon -o json`, and that of what else a person says of a node.
+type doneView struct {
+	Node    units.NodeName `json:"node"`
+	Changed bool           `json:"changed"`
+}
+
+const doneJSON = "JSON: {node, changed}. What is so already is no error, and changes nothing."
+
+// sayDone tells people what a node is now, and programs whether that is new.
+func (s *session) sayDone(name units.NodeName, done string, changed bool) error {
+	if !changed {
+		done += " already"
+	}
+	_, _ = fmt.Fprintf(s.errs, "node %s is %s\n", name, done)
+	if !s.structured() {
+		return nil
+	}
+	return s.print(doneView{Node: name, Changed: changed}, table{})
 }
 
 // decision is one change of what operators have decided about a node.

@@ -195,7 +195,7 @@ func (s *session) forgetCommand() *cobra.Command {
 		Use:   "forget NODE",
 		Short: "Forget a machine that will not come back under this name",
 		Long: "Forget a machine that will not come back under this name: its key is pinned no more, and its units are\n" +
-			"replaced. A node that is still there is refused.",
+			"replaced. A node that is still there is refused.\n\nJSON: {node, changed}.",
 		Args: arguments(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			name, err := nodeNamed(args[0])
@@ -224,8 +224,7 @@ func (s *session) forgetCommand() *cobra.Command {
 			if err := cluster.forget(c.Context(), name); err != nil {
 				return err
 			}
-			_, _ = fmt.Fprintf(s.errs, "node %s is forgotten\n", name)
-			return nil
+			return s.sayDone(name, "forgotten", true)
 		},
 	}, "yes")
 }

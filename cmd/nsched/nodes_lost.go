@@ -111,7 +111,7 @@ func (s *session) confirmLostCommand() *cobra.Command {
 			"that singletons wait is waited for. So if the machine runs after all, out of reach, its singletons run\n" +
 			"twice.\n\n" +
 			"It counts for what was lost up to now. When the node returns, it is a node like any other, and a later\n" +
-			"loss is a new one. A node whose guard still holds its place is refused.",
+			"loss is a new one. A node whose guard still holds its place is refused.\n\n" + doneJSON,
 		Args: arguments(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			name, err := nodeNamed(args[0])
@@ -122,29 +122,23 @@ func (s *session) confirmLostCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if done, err := cluster.confirmLost(c.Context(), name, false); err != nil || done {
-				return s.sayConfirmed(name, done, err)
+			const done = "confirmed as lost"
+			if already, err := cluster.confirmLost(c.Context(), name, false); err != nil {
+				return err
+			} else if already {
+				return s.sayDone(name, done, false)
 			}
 			question := fmt.Sprintf("Is the machine of node %s off, or certain to run none of its units? Singletons of it are started elsewhere at once.", name)
 			if err := s.yesNo(c.Context(), question); err != nil {
 				return err
 			}
-			_, err = cluster.confirmLost(c.Context(), name, true)
-			return s.sayConfirmed(name, false, err)
+			already, err := cluster.confirmLost(c.Context(), name, true)
+			if err != nil {
+				return err
+			}
+			return s.sayDone(name, done, !already)
 		},
 	}, "yes")
-}
-
-func (s *session) sayConfirmed(name units.NodeName, already bool, err error) error {
-	if err != nil {
-		return err
-	}
-	word := "confirmed as lost"
-	if already {
-		word += " already"
-	}
-	_, _ = fmt.Fprintf(s.errs, "node %s is %s\n", name, word)
-	return nil
 }
 
 // confirmLost writes that every tenure of the node up to now is over, unless it holds one, and reports
