@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -118,5 +119,32 @@ func TestASingletonWaitsWhateverTimeAHandWritesDown(t *testing.T) {
 				t.Errorf("not replaced: units are to run on %v", up)
 			}
 		})
+	}
+}
+
+// A slot had units on so many nodes, all of a hand, that one transaction could not evict them: the whole plan was not
+// accepted, and nothing of any app was placed any more.
+func TestADecisionThatNoTransactionHoldsHoldsUpNothingElse(t *testing.T) {
+	st := leading(t)
+	st.submit(helloID, with(hello(1), `"disconnect":{"onPartition":"stop"}`), 1)
+	for i := range units.Attempt(60) {
+		name := units.NodeName(fmt.Sprintf("n%02d", i))
+		st.node(name)
+		id := units.UnitID{Namespace: "default", App: "hello", Slot: "0", Generation: 1, Attempt: i + 1}
+		st.put(st.keys.Unit(name, id), units.Assignment{Desired: units.DesiredRun, Tenure: 1})
+	}
+	st.submit(otherID, other(2), 2)
+	st.Advance(10 * time.Second)
+	others, hellos := 0, 0
+	for key, a := range st.assignments() {
+		switch {
+		case strings.Contains(key, ".other."):
+			others++
+		case a.Desired == units.DesiredRun:
+			hellos++
+		}
+	}
+	if others != 2 || hellos != 1 {
+		t.Errorf("%d units of another app, want 2, and %d in the slot, want 1", others, hellos)
 	}
 }

@@ -77,18 +77,24 @@ func (p *planner) unitID(w *work, g *generation, f *fill) units.UnitID {
 	return units.UnitID{Namespace: w.app.id.Namespace, App: w.app.id.Name, Slot: f.slot, Generation: g.number, Attempt: f.attempt}
 }
 
+// evictedAtOnce is how many units of a slot are told to stop in one transaction with what replaces them. More than one
+// or two are a hand's, and what it takes to compare must fit.
+const evictedAtOnce = 8
+
 // evictFor tells the lost units of a slot to stop, in one group with what replaces them: as long as
 // nothing can, they may still come back. One that may come back and stay beside its replacement is not told
-// anything.
+// anything. The rest of many is told with the next plan, as the slot has another unit then.
 func (p *planner) evictFor(w *work, f *fill) {
+	told := 0
 	for _, u := range f.lost {
 		at := p.state.holding(u.node)
 		if !slices.Contains(f.while, at) {
 			f.while = append(f.while, at)
 		}
-		if p.mayStay(w, u) {
+		if told == evictedAtOnce || p.mayStay(w, u) {
 			continue
 		}
+		told++
 		if f.group == 0 {
 			p.groups++
 			f.group = p.groups
