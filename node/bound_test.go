@@ -56,6 +56,12 @@ func TestABoundUnitIsNotStartedOnWhatIsOnlyRemembered(t *testing.T) {
 			m.delete(m.keys.Unit("n1", id))
 			m.put(m.keys.Unit("n1", id), units.Assignment{Desired: units.DesiredRun, Tenure: m.place.Tenure})
 		}, units.ReasonOffline},
+		{"the assignment names another tenure", func(m *machine, id units.UnitID) {
+			m.put(m.keys.Unit("n1", id), units.Assignment{Desired: units.DesiredRun, Tenure: m.place.Tenure + 1})
+		}, units.ReasonOffline},
+		{"the assignment says less than it did", func(m *machine, id units.UnitID) {
+			m.put(m.keys.Unit("n1", id), units.Assignment{Desired: units.DesiredStage, Tenure: m.place.Tenure})
+		}, units.ReasonOffline},
 		{"the cluster is another", func(m *machine, _ units.UnitID) { m.put(m.keys.Cluster(), units.Cluster{ID: "d", Epoch: 1}) }, units.ReasonOffline},
 		{"the epoch was raised", func(m *machine, _ units.UnitID) { m.put(m.keys.Cluster(), units.Cluster{ID: "c", Epoch: 2}) }, units.ReasonOffline},
 		{"the cluster is missing", func(m *machine, _ units.UnitID) { m.delete(m.keys.Cluster()) }, units.ReasonOffline},
@@ -82,6 +88,57 @@ func TestABoundUnitIsNotStartedOnWhatIsOnlyRemembered(t *testing.T) {
 			}
 			m.wantRuns(id, false)
 		})
+	}
+}
+
+// Leave to start is for one start: the next reads anew what may have changed since.
+func TestABoundUnitWhoseStartFailedIsAskedAboutAgain(t *testing.T) {
+	m := newMachine(t)
+	m.Advance(10 * time.Second)
+	m.systemd.FailNotes(true)
+	id := m.assign("one", singletonApp, units.DesiredRun)
+	for range 100 {
+		if u := m.d.units[id]; u != nil && u.launches == 1 {
+			break
+		}
+		m.Advance(20 * time.Millisecond)
+	}
+	if u := m.d.units[id]; u == nil || u.launches != 1 || u.admission.token != 0 {
+		t.Fatalf("its start is %+v", u)
+	}
+	m.systemd.FailNotes(false)
+	m.deaf = true
+	m.delete(m.keys.Alive("n1"))
+	m.Advance(admittedFor - time.Second)
+	m.wantRuns(id, false)
+}
+
+// Leave to start is for a moment: the disk may take as long as it likes to write down that the unit is started.
+func TestABoundUnitIsAskedAboutAgainWhenTheDiskTookLong(t *testing.T) {
+	m := newMachine(t)
+	m.Advance(10 * time.Second)
+	id := m.assign("one", singletonApp, units.DesiredRun)
+	until := func(kind string) {
+		t.Helper()
+		for m.Exec.Find(kind, "") == nil {
+			m.Step()
+			for _, task := range m.Exec.Waiting() {
+				if task.Kind != kind {
+					task.Run(0)
+				}
+			}
+		}
+	}
+	until("admit")
+	m.Exec.Find("admit", "").Run(0)
+	until("save")
+	m.Now = m.Now.Add(admittedFor)
+	m.deaf = true
+	m.delete(m.keys.Alive("n1"))
+	m.Advance(2 * admittedFor)
+	m.wantRuns(id, false)
+	if u := m.d.units[id]; u.admission.token != 0 || u.launch.Failure.Code != units.ReasonTenureLost {
+		t.Errorf("admitted as %+v, put off with %s", u.admission, u.launch.Failure)
 	}
 }
 
