@@ -10,6 +10,7 @@ import (
 type Mailbox struct {
 	mu     sync.Mutex
 	events []Event
+	spare  []Event // empty, and room for what comes next
 	wake   chan struct{}
 }
 
@@ -34,16 +35,32 @@ func (m *Mailbox) Apply(now units.Instant) int {
 	for {
 		m.mu.Lock()
 		events := m.events
-		m.events = nil
+		m.events, m.spare = m.spare, nil
 		m.mu.Unlock()
 		if len(events) == 0 {
+			m.reuse(events)
 			return n
 		}
 		for _, e := range events {
 			e(now)
 		}
 		n += len(events)
+		m.reuse(events)
 	}
+}
+
+// spareMost is how much room is kept: a burst takes more and gives it back.
+const spareMost = 64
+
+// reuse keeps the room of events that have been applied.
+func (m *Mailbox) reuse(events []Event) {
+	if cap(events) == 0 || cap(events) > spareMost {
+		return
+	}
+	clear(events)
+	m.mu.Lock()
+	m.spare = events[:0]
+	m.mu.Unlock()
 }
 
 // Len returns how many events wait.
