@@ -1,6 +1,7 @@
 package node
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -51,10 +52,7 @@ const retellEvery = time.Second
 func (d *Daemon) tellAll(now units.Instant) {
 	o := Overview{
 		Node: d.o.Node, Tenure: d.place.Tenure, Registered: d.registered,
-		BadKeys: make(map[string]string, len(d.bad)), Seen: d.continuity.Seen(), Problems: d.problems(now),
-	}
-	for key, why := range d.bad { // order-free: it fills another map
-		o.BadKeys[key] = why
+		BadKeys: d.tellBadKeys(), Seen: d.continuity.Seen(), Problems: d.problems(now),
 	}
 	if d.loaded {
 		o.Contact = d.view.State(now).Age.Seconds()
@@ -67,6 +65,16 @@ func (d *Daemon) tellAll(now units.Instant) {
 		o.States, o.Units = d.tellUnits()
 	}
 	d.told.Store(&o)
+}
+
+// noBadKeys is what is told when every key can be read. Nobody writes to what was told.
+var noBadKeys = map[string]string{}
+
+func (d *Daemon) tellBadKeys() map[string]string {
+	if len(d.bad) == 0 {
+		return noBadKeys
+	}
+	return maps.Clone(d.bad)
 }
 
 func (d *Daemon) tellUnits() (map[units.State]int, []UnitOverview) {

@@ -50,15 +50,20 @@ func (d *Daemon) write(now units.Instant) units.Instant {
 	if len(b.parts) == 0 {
 		return next
 	}
-	d.writing = true
 	d.writeAt, d.writesPaid = now.Boot+writeApart, max(d.writesPaid, now.Boot)+writeEvery
+	d.send(b)
+	return next
+}
+
+// send hands a batch to the executor.
+func (d *Daemon) send(b batch) {
+	d.writing = true
 	loop.Go(d.o.Executor, "report", string(d.o.Node), func(ctx context.Context) (registry.TxnResult, error) {
 		return d.o.KV.Txn(ctx, b.txn)
 	}, func(now units.Instant, r registry.TxnResult, err error) {
 		d.writing = false
 		d.written(b, now, r, err)
 	})
-	return next
 }
 
 // collect makes the batch of the units that have something to tell, oldest name first.

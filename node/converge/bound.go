@@ -4,7 +4,7 @@ import "github.com/nsched/nsched/units"
 
 // fenced handles a unit whose tenure is over: the node's guard stops it, and so does this, at once. The
 // attempt ends whether it ever ran or not.
-func fenced(f Facts, v Verdict) Verdict {
+func fenced(f *Facts, v Verdict) Verdict {
 	v.State, v.Reason = units.StateStopping, f.Over
 	if f.Published {
 		v = v.with(Withdraw, "its tenure is over")
@@ -19,7 +19,7 @@ func fenced(f Facts, v Verdict) Verdict {
 }
 
 // boundEnding is how an attempt ended that is bound to a tenure and that nobody told to stop.
-func boundEnding(f Facts) Ending {
+func boundEnding(f *Facts) Ending {
 	e := Ending{State: units.StateFailed, Result: units.ResultVanished, Reason: units.Reason{
 		Code: units.ReasonFenced, Message: "it was stopped, with its guard or by it",
 	}}
@@ -42,7 +42,7 @@ func boundEnding(f Facts) Ending {
 
 // goingDown handles a unit on a machine that shuts down. systemd stops what runs; one that is bound is
 // over then, any other starts again with the machine.
-func goingDown(f Facts, v Verdict) Verdict {
+func goingDown(f *Facts, v Verdict) Verdict {
 	v.Reason = units.Reason{Code: units.ReasonNodeShutdown, Message: "the machine is shutting down"}
 	if f.Published {
 		v = v.with(Withdraw, "the machine is shutting down")

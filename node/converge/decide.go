@@ -28,21 +28,21 @@ func Decide(f Facts) Verdict {
 	v := Verdict{ID: f.ID, Blind: f.Ended == nil && f.Service.Phase == Unknown}
 	switch {
 	case f.Ended != nil:
-		return over(f, v)
+		return over(&f, v)
 	case f.Desired == units.DesiredStop:
-		return stop(f, v)
+		return stop(&f, v)
 	case !f.Over.IsZero():
-		return fenced(f, v)
+		return fenced(&f, v)
 	case f.Confirmed && !f.Assigned, f.Desired.Rank() == 0:
-		return unknown(f, v)
+		return unknown(&f, v)
 	case f.GoingDown:
-		return goingDown(f, v)
+		return goingDown(&f, v)
 	}
-	return run(f, v)
+	return run(&f, v)
 }
 
 // over handles an attempt whose end is on disk: it is told, cleared away and never starts again.
-func over(f Facts, v Verdict) Verdict {
+func over(f *Facts, v Verdict) Verdict {
 	v.State, v.Reason = f.Ended.State, f.Ended.Reason
 	if f.Published {
 		v = v.with(Withdraw, "the unit has ended")
@@ -63,7 +63,7 @@ func over(f Facts, v Verdict) Verdict {
 }
 
 // stop handles desired "stop": withdraw, drain, stop, record.
-func stop(f Facts, v Verdict) Verdict {
+func stop(f *Facts, v Verdict) Verdict {
 	v.State = units.StateStopping
 	switch f.Service.Phase {
 	case Unknown:
@@ -103,7 +103,7 @@ func stop(f Facts, v Verdict) Verdict {
 
 // endResult is how a unit that was told to stop ended: what systemd still knows, or else that nothing
 // ever ran, or that it went unobserved.
-func endResult(f Facts) units.Result {
+func endResult(f *Facts) units.Result {
 	switch {
 	case f.Service.Phase == Ended:
 		return f.Service.Result
@@ -115,7 +115,7 @@ func endResult(f Facts) units.Result {
 
 // unknown handles a unit that the registry does not know: silence is not a command, so what runs runs
 // on and is reported.
-func unknown(f Facts, v Verdict) Verdict {
+func unknown(f *Facts, v Verdict) Verdict {
 	if f.Service.Phase == Unknown || !f.Confirmed {
 		v.State, v.Orphan = units.StateRunning, true
 		return v

@@ -3,7 +3,7 @@ package converge
 import "github.com/nsched/nsched/units"
 
 // run handles desired "stage" and "run".
-func run(f Facts, v Verdict) Verdict {
+func run(f *Facts, v Verdict) Verdict {
 	switch f.Service.Phase {
 	case Starting, Stopping:
 		// systemd restarts it in place, or somebody else does something to it: no endpoint meanwhile.
@@ -34,7 +34,7 @@ func run(f Facts, v Verdict) Verdict {
 }
 
 // running handles a unit whose process runs.
-func running(f Facts, v Verdict) Verdict {
+func running(f *Facts, v Verdict) Verdict {
 	v.Health = f.Health
 	switch {
 	case !f.Spec.Known:
@@ -63,7 +63,7 @@ func running(f Facts, v Verdict) Verdict {
 }
 
 // prepare brings a unit that is down to the point where it is launched.
-func prepare(f Facts, v Verdict) Verdict {
+func prepare(f *Facts, v Verdict) Verdict {
 	v.State = units.StateAssigned
 	switch {
 	case !f.Spec.Known:
@@ -97,7 +97,7 @@ func prepare(f Facts, v Verdict) Verdict {
 	return v.with(LaunchIt, "desired is run")
 }
 
-func fetch(f Facts, v Verdict) Verdict {
+func fetch(f *Facts, v Verdict) Verdict {
 	v.State, v.Reason = units.StateFetching, f.Closure.Failure
 	switch {
 	case f.Closure.Permanent:

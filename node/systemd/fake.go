@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -68,7 +69,7 @@ type Fake struct {
 	deferred  []func() // calls that PID 1 has not come to
 
 	live    []units.UnitID
-	version int
+	version atomic.Int64
 }
 
 // NewFake returns a systemd without units. program says how the process of a unit behaves at its n-th

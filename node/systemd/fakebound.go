@@ -174,15 +174,11 @@ func (f *Fake) Live() []units.UnitID {
 }
 
 // Version rises whenever Live changes.
-func (f *Fake) Version() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.version
-}
+func (f *Fake) Version() int { return int(f.version.Load()) }
 
 func (f *Fake) changedLive() {
 	f.live = nil
-	f.version++
+	f.version.Add(1)
 }
 
 func (f *Fake) tick() {
