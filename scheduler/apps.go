@@ -20,7 +20,7 @@ type appFacts struct {
 	slots       map[string]held[units.Slots]    // by chunk
 	summaries   map[string]held[units.Summary]  // by chunk
 	gone        map[units.Slot]units.SlotRecord // without a word: see slots.go
-	units       map[unitKey]bool                // of this app
+	units       []unitKey                       // of this app, in order
 	// summaryDue is the boot time before which no summary follows the last one. summariesPaid is that until
 	// which summaryEvery is used up by those that this leader has written; it lies ahead after a burst.
 	summaryDue, summariesPaid time.Duration
@@ -46,11 +46,22 @@ func (w *world) app(id units.AppID) *appFacts {
 		a = &appFacts{
 			generations: map[units.Generation]*generation{}, rollouts: map[units.Generation]held[units.Rollout]{},
 			slots: map[string]held[units.Slots]{}, summaries: map[string]held[units.Summary]{},
-			units: map[unitKey]bool{},
 		}
 		w.apps[id] = a
 	}
 	return a
+}
+
+func (a *appFacts) addUnit(k unitKey) {
+	if at, there := slices.BinarySearchFunc(a.units, k, unitKey.compare); !there {
+		a.units = slices.Insert(a.units, at, k)
+	}
+}
+
+func (a *appFacts) removeUnit(k unitKey) {
+	if at, there := slices.BinarySearchFunc(a.units, k, unitKey.compare); there {
+		a.units = slices.Delete(a.units, at, at+1)
+	}
 }
 
 func (a *appFacts) change(key registry.Key, c registry.Change) error {

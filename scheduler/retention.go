@@ -50,7 +50,7 @@ func (s *Scheduler) retire(id units.AppID, a *appFacts) []registry.Group {
 func (a *appFacts) named() map[units.Generation]bool {
 	intent := a.intent.value
 	named := map[units.Generation]bool{intent.Generation: true, intent.Promoted: true, intent.Confirmed: true}
-	for k := range a.units { // order-free: it fills a set
+	for _, k := range a.units {
 		named[k.id.Generation] = true
 	}
 	for number, r := range a.rollouts { // order-free: it fills a set

@@ -192,7 +192,7 @@ func (w *world) unit(k unitKey, kind registry.Kind, c registry.Change) error {
 		u = &placement.Unit{Node: k.node, ID: k.id}
 		w.units[k] = u
 		w.unitsOn[k.node]++
-		w.app(k.id.AppID()).units[k] = true
+		w.app(k.id.AppID()).addUnit(k)
 	}
 	w.dirtyUnits[k] = true
 	w.dirtyApps[k.id.AppID()] = true
@@ -235,7 +235,7 @@ func (w *world) unit(k unitKey, kind registry.Kind, c registry.Change) error {
 		if w.unitsOn[k.node]--; w.unitsOn[k.node] == 0 {
 			delete(w.unitsOn, k.node)
 		}
-		delete(w.app(k.id.AppID()).units, k)
+		w.app(k.id.AppID()).removeUnit(k)
 	}
 	return err
 }
@@ -244,7 +244,7 @@ func (w *world) unit(k unitKey, kind registry.Kind, c registry.Change) error {
 func (w *world) unitsOf(id units.AppID) []placement.Unit {
 	a := w.apps[id]
 	list := make([]placement.Unit, 0, len(a.units))
-	for _, k := range slices.SortedFunc(maps.Keys(a.units), unitKey.compare) {
+	for _, k := range a.units {
 		list = append(list, *w.units[k])
 	}
 	return list
