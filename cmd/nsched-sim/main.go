@@ -56,7 +56,10 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	flags.IntVar(&o.runs, "runs", 400, "how many runs -shrink may make")
 	flags.StringVar(&o.out, "out", "", "where -shrink leaves what it found; seed-N.json by default")
 	flags.StringVar(&o.report, "report", "", "a file that holds what a sweep has met so far; failing schedules are kept beside it")
-	if err := flags.Parse(args); err != nil {
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return nil // it has been printed
+	case err != nil:
 		return err
 	}
 	switch {

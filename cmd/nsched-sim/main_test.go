@@ -73,6 +73,18 @@ func TestASweepLeavesItsReportAndTheScheduleOfWhatFailed(t *testing.T) {
 	}
 }
 
+func TestHelpIsNoFailure(t *testing.T) {
+	for _, flag := range []string{"-h", "--help"} {
+		var out, errs strings.Builder
+		if err := run(t.Context(), []string{flag}, &out, &errs); err != nil {
+			t.Errorf("%s: %v", flag, err)
+		}
+		if help := errs.String(); !strings.Contains(help, "-seeds") || !strings.Contains(help, "-shrink") || strings.Contains(help, "requested") {
+			t.Errorf("%s says %q", flag, help)
+		}
+	}
+}
+
 func TestWrongFlagsAreRefused(t *testing.T) {
 	for _, args := range [][]string{{"-nothing"}, {"seed"}, {"-schedule", "/does/not/exist"}} {
 		var out, errs strings.Builder

@@ -28,12 +28,7 @@ func NewCluster(ctx context.Context, seed uint64, trace *Trace, size Size) *Clus
 	}
 	w.NewOperator()
 	c := &Cluster{World: w, Watchman: w.Guarded()}
-	w.meets = func(s Strike) (states []string) {
-		for _, cell := range c.meets(s) {
-			states = append(states, cell.state())
-		}
-		return states
-	}
+	w.met = c.met
 	return c
 }
 
@@ -85,6 +80,11 @@ func (w *World) leading() *Process {
 	if !ok {
 		return nil
 	}
+	return w.leaderOf(first)
+}
+
+// leaderOf is the scheduler that a leader's key names, or nil.
+func (w *World) leaderOf(first registry.KeyValue) *Process {
 	leader, _, err := registry.Decode[units.Leader](first.Key, first.Value)
 	if err != nil {
 		return nil

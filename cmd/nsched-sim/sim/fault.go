@@ -132,7 +132,7 @@ func (w *World) Strike(s Strike) {
 		}
 	}
 	w.After(s.At.D(), func() {
-		if s.When != "" && w.meets != nil {
+		if s.When != "" && w.met != nil {
 			w.await(s, strike)
 			return
 		}

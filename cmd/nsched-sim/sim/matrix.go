@@ -94,50 +94,58 @@ func cellsOf(fault string) (cells []Cell) {
 // Record makes the matrix count the faults that strike the cluster.
 func (m Matrix) Record(c *Cluster) {
 	c.OnStrike(func(s Strike) {
-		s.When = "" // however it came, it meets all that is there
 		for _, cell := range c.meets(s) {
 			m[cell]++
 		}
 	})
 }
 
-// meets returns what a strike would meet now, in no order that matters: in the dimension that it waits for, or
-// in all of them.
+// meets returns what a strike would meet now, however it came, in no order that matters.
 func (c *Cluster) meets(s Strike) (met []Cell) {
-	for _, d := range dimensions {
-		if s.When != "" && !strings.HasPrefix(s.When, d.of+" ") {
-			continue
-		}
-		switch d.of {
-		case ofUnit:
-			for state := range c.unitsMet(s) { // order-free: a set
-				met = append(met, Cell{s.Kind, ofUnit, string(state)})
-			}
-		case ofRollout:
-			for phase := range c.phasesMet(s) { // order-free: a set
-				met = append(met, Cell{s.Kind, ofRollout, string(phase)})
-			}
-		case ofElection:
-			met = append(met, Cell{s.Kind, ofElection, c.election()})
-		}
+	for state := range c.unitsMet(s) { // order-free: a set
+		met = append(met, Cell{s.Kind, ofUnit, string(state)})
 	}
-	return met
+	for phase := range c.phasesMet(s) { // order-free: a set
+		met = append(met, Cell{s.Kind, ofRollout, string(phase)})
+	}
+	return append(met, Cell{s.Kind, ofElection, c.election()})
+}
+
+// met reports whether a strike would meet now what it waits for.
+func (c *Cluster) met(s Strike) bool {
+	switch of, is, _ := strings.Cut(s.When, " "); of {
+	case ofUnit:
+		hit := c.nodesHit(s)
+		for k := range c.Watchman.mirror.units { // order-free: it asks whether there is one
+			if (hit == nil || hit[k.node]) && c.stateOf(k) == units.State(is) {
+				return true
+			}
+		}
+	case ofRollout:
+		return c.phasesMet(s)[units.Phase(is)]
+	case ofElection:
+		return c.election() == is
+	}
+	return false
 }
 
 func (c *Cluster) unitsMet(s Strike) map[units.State]bool {
 	hit := c.nodesHit(s)
 	states := map[units.State]bool{}
 	for k := range c.Watchman.mirror.units { // order-free: it fills a set
-		if hit != nil && !hit[k.node] {
-			continue
+		if hit == nil || hit[k.node] {
+			states[c.stateOf(k)] = true
 		}
-		state := c.Watchman.mirror.status[k].State
-		if state == "" {
-			state = units.StateAssigned
-		}
-		states[state] = true
 	}
 	return states
+}
+
+// stateOf is what the node last said of an assignment.
+func (c *Cluster) stateOf(k unitKey) units.State {
+	if state := c.Watchman.mirror.status[k].State; state != "" {
+		return state
+	}
+	return units.StateAssigned
 }
 
 func (c *Cluster) phasesMet(s Strike) map[units.Phase]bool {
@@ -180,10 +188,11 @@ func (w *World) nodesHit(s Strike) map[units.NodeName]bool {
 }
 
 func (w *World) election() string {
-	if _, ok := w.leaderKey(); !ok {
+	first, ok := w.leaderKey()
+	if !ok {
 		return nobodyLeads
 	}
-	p := w.leading()
+	p := w.leaderOf(first)
 	switch {
 	case p == nil || !p.running || p.frozen() || p.host.CutTo || p.host.CutFrom || w.Net.EtcdDown:
 		return leaderGone

@@ -45,7 +45,7 @@ func (w *World) lookForMoments() {
 	}
 	w.revisionMet = revision
 	for _, it := range slices.Clone(w.waiting) {
-		if slices.Contains(w.meets(it.s), it.s.When) {
+		if w.met(it.s) {
 			w.goOn(it)
 		}
 	}

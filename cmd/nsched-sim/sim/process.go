@@ -244,8 +244,8 @@ func (x *executor) perform(t loop.Task, sent time.Duration) {
 		return
 	}
 	w.Trace.Task(w.now, p.Name, t.Kind, t.Key)
-	call := &call{sent: sent}
-	e := t.Do(&callContext{Context: w.ctx, call: call})
+	c := &callContext{Context: w.ctx, call: call{sent: sent}}
+	e := t.Do(c)
 	back := h.delay()
 	if !here[t.Kind] {
 		back = w.Net.delay(h)
@@ -253,19 +253,19 @@ func (x *executor) perform(t loop.Task, sent time.Duration) {
 			back += h.uniform(late/2, late)
 		}
 	}
-	w.After(back+call.took, func() { p.post(x.life, e) })
+	w.After(back+c.call.took, func() { p.post(x.life, e) })
 }
 
 // callContext carries the call that is made under it.
 type callContext struct {
 	context.Context
-	call *call
+	call call
 }
 
 // Value implements context.Context.
 func (c *callContext) Value(key any) any {
 	if key == (callKey{}) {
-		return c.call
+		return &c.call
 	}
 	return c.Context.Value(key)
 }

@@ -55,8 +55,8 @@ type World struct {
 	restored []func()
 	struck   []func(Strike)
 	waiting  []*waiting
-	// meets says in which states a strike would meet what it hits; nil when nobody knows.
-	meets       func(Strike) []string
+	// met says whether a strike would meet now what it waits for; nil when nobody knows.
+	met         func(Strike) bool
 	revisionMet int64 // of etcd, when the strikes that wait last looked
 
 	// Operator is who uses the cluster; a World without one is used by nobody.
