@@ -24,19 +24,7 @@ var hostFaults = []Fault{
 			}
 		}
 	}},
-	{Name: "leader and node lost", Weight: 1, Least: 5 * time.Second, Most: 2 * time.Minute, Aim: anyNode, Strike: onNode(func(w *World, s Strike, n *NodeHost) func() {
-		n.PowerOff()
-		p := w.leading()
-		if p != nil {
-			p.Kill()
-		}
-		return func() {
-			n.PowerOn()
-			if p != nil {
-				p.Start()
-			}
-		}
-	})},
+	{Name: "leader and node lost", Weight: 1, Least: 5 * time.Second, Most: 2 * time.Minute, Aim: anyNode, Strike: onNode(leaderAndNode)},
 	{Name: "suspend", Weight: 1, Least: time.Second, Most: 3 * time.Minute, Aim: anyHost, Strike: onHost(func(_ *World, _ Strike, h *Host) func() {
 		h.Suspend()
 		return h.Wake
@@ -50,6 +38,31 @@ var hostFaults = []Fault{
 func powerLoss(_ *World, _ Strike, h *Host) func() {
 	h.PowerOff()
 	return h.PowerOn
+}
+
+// leaderAndNode cuts a machine's power and kills whoever leads: at once, or as late as lets the machine's lease end
+// while nobody leads. Who leads then never saw it alive.
+func leaderAndNode(w *World, s Strike, n *NodeHost) func() {
+	var p *Process
+	healed := false
+	n.PowerOff()
+	kill := func() {
+		if p = w.leading(); p != nil && !healed {
+			p.Kill()
+		}
+	}
+	if s.Pick%2 == 0 {
+		kill()
+	} else {
+		w.After(uniform(s.draws(w), 9*time.Second, 14*time.Second), kill)
+	}
+	return func() {
+		healed = true
+		n.PowerOn()
+		if p != nil {
+			p.Start()
+		}
+	}
 }
 
 // aRoom draws two to four machines that lose their power together.

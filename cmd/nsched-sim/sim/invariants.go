@@ -127,13 +127,8 @@ func (m *Watchman) changed(key registry.Key, c registry.Change) {
 		m.ended(k)
 	case registry.KindEndpoint:
 		m.endpoint(k, c)
-	case registry.KindSlots, registry.KindSummary:
-		if key.Kind == registry.KindSlots {
-			m.byHand(c, chunkKey{key.App, key.Chunk})
-		}
-		if len(c.Value) > registry.ValueLimit {
-			m.fail(Sound, "%s has %d bytes", c.Key, len(c.Value))
-		}
+	case registry.KindSlots:
+		m.byHand(c, chunkKey{key.App, key.Chunk})
 	}
 }
 
@@ -187,10 +182,25 @@ func (m *Watchman) wrote(p *Process, t registry.Txn, r registry.TxnResult) {
 	if !r.Succeeded {
 		return
 	}
+	m.readable(p, t)
 	if kind, ok := strings.CutPrefix(p.Name, p.host.Name+"/"); ok && kind == "scheduler" {
 		m.decided(p, t)
 	} else if kind == "daemon" {
 		m.reported(p, t)
+	}
+}
+
+// readable checks that what a shell has written can be read: what cannot be is put down to a hand everywhere else.
+func (m *Watchman) readable(p *Process, t registry.Txn) {
+	for _, op := range t.Then {
+		key, err := Keys.Parse(op.Key)
+		if err != nil || op.Kind != registry.OpPut {
+			continue
+		}
+		k := unitKey{key.Node, key.Unit}
+		if key.Kind == registry.KindUnit && m.mirror.units[k].bad || key.Kind == registry.KindStatus && m.mirror.status[k].bad {
+			m.fail(Sound, "%s wrote %s, which nobody can read: %q", p.Name, op.Key, op.Value)
+		}
 	}
 }
 

@@ -86,6 +86,9 @@ func (s simStore) Roots(context.Context) ([]string, error) {
 // RemoveRoot implements node.Store. The collector runs at once, as it may.
 func (s simStore) RemoveRoot(_ context.Context, name string) error {
 	delete(s.n.roots, name)
+	if s.n.OnUnroot != nil {
+		s.n.OnUnroot()
+	}
 	held := map[units.StorePath]bool{}
 	for _, path := range s.n.roots { // order-free: it fills a set
 		held[path] = true
@@ -254,6 +257,7 @@ func (m simMachine) Bound(context.Context) ([]units.Bound, error) { return m.n.S
 
 // Stop implements guard.Machine.
 func (m simMachine) Stop(ctx context.Context, id units.UnitID) error {
+	m.n.enforces(id)
 	if err := m.n.Systemd.Stop(ctx, id); !errors.Is(err, systemd.ErrNotFound) {
 		return err
 	}
@@ -262,10 +266,17 @@ func (m simMachine) Stop(ctx context.Context, id units.UnitID) error {
 
 // Kill implements guard.Machine.
 func (m simMachine) Kill(ctx context.Context, id units.UnitID) error {
+	m.n.enforces(id)
 	return m.n.Systemd.Bounds().Kill(ctx, id)
 }
 
 // Empty implements guard.Machine.
 func (m simMachine) Empty(ctx context.Context, id units.UnitID) (bool, error) {
 	return m.n.Systemd.Bounds().Empty(ctx, id)
+}
+
+func (n *NodeHost) enforces(id units.UnitID) {
+	if n.OnEnforce != nil {
+		n.OnEnforce(id)
+	}
 }

@@ -16,9 +16,15 @@ type machines struct {
 	ran     map[unitKey]bool
 	knew    map[unitKey]time.Duration // when its node first said that a unit was told to stop
 	handed  map[unitKey]int64         // the fence token that a unit was last to be started with
-	tokens  map[units.AppID]int64     // the highest that one has begun to run with
+	tokens  map[units.AppID]shown     // the highest that one has begun to run with
 	boundBy time.Duration             // when a bound unit has to be gone, the first of them
 	second  time.Duration             // of the last look at all stores
+}
+
+// shown is a fence token, and which unit showed it first.
+type shown struct {
+	token int64
+	by    unitKey
 }
 
 type machine struct {
@@ -27,10 +33,11 @@ type machine struct {
 	fresh   time.Duration // when the latest renewal was asked for that etcd has acknowledged
 	excused time.Duration // until when nothing is promised
 	word    time.Duration // until when the guard last said that its tenure is fresh, in its own time
+	unsure  int64         // the tenure of which it has said that it was not, at some time
 }
 
 func newMachines() machines {
-	return machines{singles: map[units.AppID][]unitKey{}, ran: map[unitKey]bool{}, knew: map[unitKey]time.Duration{}, handed: map[unitKey]int64{}, tokens: map[units.AppID]int64{}, boundBy: math.MaxInt64}
+	return machines{singles: map[units.AppID][]unitKey{}, ran: map[unitKey]bool{}, knew: map[unitKey]time.Duration{}, handed: map[unitKey]int64{}, tokens: map[units.AppID]shown{}, boundBy: math.MaxInt64}
 }
 
 func (s *machines) name(n *NodeHost) units.NodeName { return units.NodeName(n.Name) }
@@ -49,6 +56,8 @@ func (m *Watchman) lookAtMachines() error {
 		if i >= len(s.of) {
 			n.OnStop = func(id units.UnitID) { m.stopped(n, id) }
 			n.OnStart = func(id units.UnitID, sent time.Duration, token int64) { m.asked(n, id, sent, token) }
+			n.OnEnforce = func(id units.UnitID) { m.enforced(n, id) }
+			n.OnUnroot = func() { m.lookAtStore(n) }
 		}
 		at := s.at(i)
 		m.excuse(n, at)
@@ -80,6 +89,9 @@ func (m *Watchman) excuse(n *NodeHost, at *machine) {
 // vouches checks the guard's word: its tenure is fresh for so long after a renewal was asked for that etcd has
 // acknowledged, however long the answer took. A word about the past says since when it is not.
 func (m *Watchman) vouches(n *NodeHost, at *machine) {
+	if n.Instant().Boot >= n.Guard.word.FreshUntil {
+		at.unsure = n.Guard.word.Tenure
+	}
 	if n.Guard.word.FreshUntil == at.word || n.Guard.told != n.BootID() {
 		return
 	}
@@ -176,16 +188,23 @@ func (m *Watchman) asked(n *NodeHost, id units.UnitID, sent time.Duration, token
 }
 
 // token checks that each singleton that begins to run shows a larger number than any that began before, over
-// every history of etcd. A start that systemd comes to late shows none to anybody: the shim is refused.
+// every history of etcd; one that begins again shows its own. A start that systemd comes to late shows none to
+// anybody: the shim is refused.
 func (m *Watchman) token(n *NodeHost, id units.UnitID) {
-	app, token := id.AppID(), m.machines.handed[unitKey{m.machines.name(n), id}]
 	if spec := m.spec(id); !spec.Singleton {
 		return
 	}
-	if last := m.machines.tokens[app]; token < last {
-		m.fail(TokensRise, "%s starts %s with fence token %d after one with %d", n.Name, id, token, last)
+	now := unitKey{m.machines.name(n), id}
+	token, last := m.machines.handed[now], m.machines.tokens[id.AppID()]
+	switch {
+	case token == 0:
+		m.fail(TokensRise, "%s starts %s without a fence token", n.Name, id)
+	case token < last.token, token == last.token && now != last.by:
+		m.fail(TokensRise, "%s starts %s with fence token %d after %s on %s had %d", n.Name, id, token, last.by.id, last.by.node, last.token)
 	}
-	m.machines.tokens[app] = max(m.machines.tokens[app], token)
+	if token > last.token {
+		m.machines.tokens[id.AppID()] = shown{token, now}
+	}
 }
 
 // bootBegins is what the clock of a host shows when it boots; see Host.Instant.
@@ -238,10 +257,14 @@ func (m *Watchman) claimed(node units.NodeName, claims bool) {
 
 // lookAtStores checks that no collector has taken anything away from what runs.
 func (m *Watchman) lookAtStores() {
-	for i, n := range m.w.nodes {
-		for _, id := range m.machines.at(i).live {
-			m.rooted(n, id, m.spec(id))
-		}
+	for _, n := range m.w.nodes {
+		m.lookAtStore(n)
+	}
+}
+
+func (m *Watchman) lookAtStore(n *NodeHost) {
+	for _, id := range n.Systemd.Live() {
+		m.rooted(n, id, m.spec(id))
 	}
 }
 

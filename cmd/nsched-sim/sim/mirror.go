@@ -23,6 +23,7 @@ type mirror struct {
 	leaders   map[string]candidate
 	intents   map[units.AppID]units.Intent
 	cluster   units.Cluster
+	accepted  int64 // the revision at which a person last accepted what etcd holds
 	clock     units.Clock
 	// before is what the changes of the latest revision have replaced.
 	before struct {
@@ -30,6 +31,9 @@ type mirror struct {
 		status map[unitKey]told
 	}
 }
+
+// firstEpoch is that of a cluster of which nothing was ever restored.
+const firstEpoch = 1
 
 // unitKey is a unit on a node.
 type unitKey struct {
@@ -118,6 +122,9 @@ func (m *mirror) follow(key registry.Key, c registry.Change, now time.Duration) 
 		follow(m.intents, key.App, c)
 	case registry.KindCluster:
 		if v, err := decode[units.Cluster](c); err == nil && !c.Deleted {
+			if v.Epoch > max(firstEpoch, m.cluster.Epoch) {
+				m.accepted = c.ModRevision
+			}
 			m.cluster = v
 		}
 	case registry.KindClock:

@@ -54,6 +54,9 @@ type NodeHost struct {
 	Fetch func(units.StorePath) error
 	// OnStop is told of each unit that the daemon stops.
 	OnStop func(units.UnitID)
+	// OnEnforce is told of each unit that guard or reaper end, OnUnroot when something is pinned no more.
+	OnEnforce func(units.UnitID)
+	OnUnroot  func()
 	// OnStart is told of each start that the daemon asks for: when it asked, and the fence token that the unit is
 	// given.
 	OnStart func(id units.UnitID, sent time.Duration, token int64)

@@ -74,10 +74,32 @@ func (m *Watchman) endpoint(k unitKey, c registry.Change) {
 }
 
 // stopped checks that somebody told the node to stop a unit, in any history of etcd, or that the node may
-// not run it any more.
+// not run it any more. What the node takes for ended it may clear away, if it has.
 func (m *Watchman) stopped(n *NodeHost, id units.UnitID) {
 	m.Stops++
-	if !m.ordered[id] && !n.Ended(id) && !m.unbound(n, id) {
+	ended := n.Ended(id) && !slices.Contains(n.Live(), id)
+	if !m.ordered[id] && !ended && !m.unbound(n, id) {
 		m.fail(SilenceStopsNone, "%s stopped %s and nobody told it to", n.Name, id)
+	}
+}
+
+// enforced checks that guard and reaper end nothing but what is bound to a tenure: to one that is over, or that
+// the node was told to give up, as all are by whoever accepts a restored etcd, or of which the guard has said
+// since when it is not sure. That it says so too early is not noticed.
+func (m *Watchman) enforced(n *NodeHost, id units.UnitID) {
+	if !slices.Contains(n.Live(), id) {
+		return
+	}
+	name := m.machines.name(n)
+	tenure := m.mirror.alive[name].CreateRevision
+	told := m.mirror.fences[name].Tenure >= tenure || m.mirror.accepted > tenure || n.goingDown
+	unsure := n.Guard.mute || m.machines.at(m.nodeIndex(name)).unsure == tenure
+	switch app := m.spec(id); {
+	case app.Path == "":
+		return // a generation that the watchman never saw
+	case !app.Bound():
+		m.fail(SilenceStopsNone, "guard or reaper of %s ended %s, which is bound to no tenure", n.Name, id)
+	case !told && !unsure && !m.unbound(n, id):
+		m.fail(SilenceStopsNone, "guard or reaper of %s ended %s, and its tenure lives", n.Name, id)
 	}
 }
