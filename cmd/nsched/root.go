@@ -25,7 +25,8 @@ func (s *session) rootCommand() *cobra.Command {
 		Long: "nsched runs services that are exact Nix store paths on a pool of machines.\n\n" +
 			"APP is NAME or NAMESPACE/NAME. UNIT is APP:SLOT, such as hello:0 or prod/monitor:node1.\n\n" +
 			"Exit codes: 0 ok, 1 error, 2 wrong usage or invalid app, 3 cannot be placed, 4 failed or reverted,\n" +
-			"5 changed meanwhile, 6 cluster unreachable, 7 --timeout passed, 130 Ctrl-C.",
+			"5 changed meanwhile, 6 cluster unreachable, 7 --timeout passed, 130 Ctrl-C. An etcd that is there and elects\n" +
+			"a leader is waited for, up to 5 s.",
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		PersistentPreRunE: s.begin,
