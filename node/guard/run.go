@@ -67,6 +67,9 @@ func (p Process) Run(ctx context.Context) error {
 		case !errors.Is(err, errUpgrade):
 			return err
 		}
+		if p.Ping != nil {
+			p.Ping() // the program to come has all the time to begin that the service manager gives
+		}
 		// Become returns only when it failed; the shell then goes on with what it saved.
 		if err := Become(binary, l, lock); err != nil {
 			p.Options.Logger.Error().Err(err).Msg("guard could not upgrade and went on as it was")

@@ -80,6 +80,40 @@ func TestTheLoopShowsThatItGoesRound(t *testing.T) {
 	<-done
 }
 
+// Half of the watchdog's time could be gone before the next program began: the loop had ended, and what hung was
+// waited for.
+func TestTheServiceManagerIsToldRightBeforeAnUpgrade(t *testing.T) {
+	w := newWorld(t)
+	p := guardProcess(t, w)
+	garbage := filepath.Join(t.TempDir(), "garbage")
+	if err := os.WriteFile(garbage, []byte("\x7fELFnope"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	pings := make(chan struct{}, 10)
+	p.Ping, p.PingEvery = func() { pings <- struct{}{} }, time.Hour
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- p.Run(ctx) }()
+	holding(t, p.Socket)
+	if a, err := Ask(t.Context(), p.Socket, Request{Op: "upgrade", Binary: garbage}); err != nil || !a.OK {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	for range 3 { // of the loop, before the upgrade, and of the loop after the upgrade that failed
+		select {
+		case <-pings:
+		case <-time.After(10 * time.Second):
+			t.Error("a ping is missing")
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if len(pings) > 0 {
+		t.Errorf("%d pings too many", len(pings))
+	}
+}
+
 func TestALoopIsShownAsOftenAsAsked(t *testing.T) {
 	pings := 0
 	shell := &watched{Stepper: sleeper{}, ping: func() { pings++ }, every: time.Second}
