@@ -74,6 +74,9 @@ func (s *Scheduler) group(a placement.Action) (registry.Group, error) {
 		if len(g.If) == maxHoldings || planted.On(planted.EvictUnseen) { // planted breaks: a node that has just come back is robbed
 			break
 		}
+		if n := s.world.nodes[h.Node]; n != nil && n.stray != 0 {
+			h.Tenure = n.stray
+		}
 		g.If = append(g.If, registry.Compare{Key: s.o.Keys.Alive(h.Node), Target: registry.CreateRevision, Number: h.Tenure})
 	}
 	switch a.Kind {

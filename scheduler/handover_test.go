@@ -199,3 +199,33 @@ func TestAnAttemptThatOnlyItsAssignmentSpokeOfIsNotGivenOutAgain(t *testing.T) {
 		t.Errorf("%s follows %s", third, second)
 	}
 }
+
+// A hand deleted the key of a node that was cut off, and put it there again. That was taken for a new tenure, which no
+// guard claims before all that was bound to the last one is gone: a singleton was placed beside the one that still ran.
+func TestAKeyThatAHandHasPutIsNoTenure(t *testing.T) {
+	st := leading(t)
+	for _, n := range []units.NodeName{"n1", "n2", "n3"} {
+		st.node(n)
+	}
+	st.submit(helloID, with(hello(1), single), 1)
+	st.Advance(20 * time.Second)
+	cut := st.home()
+	st.del(st.keys.Alive(cut))
+	st.put(st.keys.Alive(cut), units.Alive{})
+	st.Advance(time.Minute)
+	if up := st.up(); !slices.Equal(up, []units.NodeName{cut}) {
+		t.Errorf("units are to run on %v", up)
+	}
+	if txns, quiet := st.spin(500); !quiet || txns > 2 {
+		t.Errorf("%d transactions at one instant, quiet %v", txns, quiet)
+	}
+	st.del(st.keys.Alive(cut))
+	st.Advance(10 * time.Second)
+	if up := st.up(); !slices.Equal(up, []units.NodeName{cut}) {
+		t.Errorf("replaced early: units are to run on %v", up)
+	}
+	st.Advance(20 * time.Second)
+	if up := st.up(); len(up) != 1 || up[0] == cut {
+		t.Errorf("not replaced: units are to run on %v", up)
+	}
+}

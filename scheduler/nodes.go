@@ -19,7 +19,10 @@ type nodeFacts struct {
 	alive  bool
 	lease  registry.LeaseID
 	tenure int64 // the create revision of alive/<node>, or of the last one known
-	agent  bool
+	// stray is the create revision of an alive/<node> that hangs on no lease: a hand has put it there, and it is
+	// nobody's tenure. 0 is none.
+	stray int64
+	agent bool
 	// created is the create revision of nodes/<node>: who registered first. copyOf is who has its key and did.
 	created int64
 	copyOf  units.NodeName
@@ -63,8 +66,11 @@ func (n *nodeFacts) change(kind registry.Kind, c registry.Change) error {
 		}
 		return err
 	case registry.KindAlive:
-		n.alive, n.asked = !c.Deleted, 0
-		if n.alive {
+		n.alive, n.asked, n.stray = !c.Deleted, 0, 0
+		switch {
+		case n.alive && c.Lease == 0 && c.CreateRevision != n.tenure:
+			n.stray = c.CreateRevision
+		case n.alive:
 			n.tenure, n.lease, n.seen, n.goneMs = c.CreateRevision, c.Lease, true, 0
 		}
 	case registry.KindAgent:
@@ -103,7 +109,7 @@ func (n *nodeFacts) sighting(name units.NodeName, round int, now units.Instant) 
 		Node: name, Alive: n.alive, Agent: n.agent, Tenure: n.lastTenure(), Seen: n.seen,
 		Asked: round != 0 && n.asked == round, Remaining: n.remaining,
 		Recorded: fence.Tenure, LostAtMs: fence.LostAtMs, Confirmed: n.operator.value.ConfirmLost,
-		CopyOf: n.copyOf,
+		CopyOf: n.copyOf, Stray: n.stray != 0,
 	}
 	if n.downSince != 0 {
 		s.AgentDownFor = now.Boot - n.downSince

@@ -15,8 +15,10 @@ type Sighting struct {
 	Node units.NodeName
 	// Alive and Agent say whether alive/<node> and agent/<node> exist.
 	Alive, Agent bool
-	// Tenure is the create revision of alive/<node>, or of the last one known.
+	// Tenure is the create revision of alive/<node>, or of the last one known. Stray says that the key hangs on no
+	// lease: a hand has put it there, and nobody holds it.
 	Tenure int64
+	Stray  bool
 	// Seen says that this leader has seen alive/<node> in its term: it knows that the key has gone
 	// since, and not while nobody led.
 	Seen bool
@@ -84,6 +86,7 @@ type Verdict struct {
 // word, only on leases:
 //
 //	key exists                                 ready, or its daemon is down
+//	key exists, and hangs on no lease          unknown: a hand has put it there
 //	key exists, its tenure was declared over   unknown: its guard is about to give it up
 //	key exists, and its key pair is another's  unknown: nobody can tell which of them is meant
 //	gone, a person confirms it                 lost
@@ -156,6 +159,8 @@ func (l Leases) verdict(s Sighting, out *Losses) Verdict {
 		}
 	}
 	switch {
+	case s.Alive && s.Stray:
+		return say(Unknown, units.ReasonNodeLost, "its alive key hangs on no lease: a hand has put it there, and has to delete it")
 	case s.Alive && s.Recorded != 0 && s.Recorded >= s.Tenure:
 		return say(Unknown, units.ReasonNodeLost, "it was told to give up its tenure, and has not yet")
 	case s.Alive && s.CopyOf != "":
