@@ -148,3 +148,21 @@ func TestADecisionThatNoTransactionHoldsHoldsUpNothingElse(t *testing.T) {
 		t.Errorf("%d units of another app, want 2, and %d in the slot, want 1", others, hellos)
 	}
 }
+
+// A hand vouched for the loss of every tenure that there can be. Each time the node was lost its singleton was placed
+// elsewhere at once, beside the one that still ran.
+func TestNobodyVouchesForTheLossOfATenureThatIsYetToBegin(t *testing.T) {
+	st := leading(t)
+	for _, n := range []units.NodeName{"n1", "n2", "n3"} {
+		st.put(st.keys.Operator(n), units.Operator{ConfirmLost: math.MaxInt64})
+		st.node(n)
+	}
+	st.submit(helloID, with(hello(1), single), 1)
+	st.Advance(20 * time.Second)
+	lost := st.home()
+	st.lose(lost)
+	st.Advance(10 * time.Second)
+	if up := st.up(); len(up) != 1 || up[0] != lost {
+		t.Errorf("units are to run on %v", up)
+	}
+}

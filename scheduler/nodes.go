@@ -102,13 +102,16 @@ func (n *nodeFacts) recorded() units.Fence {
 	return n.fence.value
 }
 
+// confirmed is the tenure for whose loss a person vouches, 0 for none. Nobody vouches for one that is yet to begin.
+func (n *nodeFacts) confirmed() int64 { return min(n.operator.value.ConfirmLost, n.operator.rev) }
+
 // sighting is what placement.Lost decides by.
 func (n *nodeFacts) sighting(name units.NodeName, round int, now units.Instant) placement.Sighting {
 	fence := n.recorded()
 	s := placement.Sighting{
 		Node: name, Alive: n.alive, Agent: n.agent, Tenure: n.lastTenure(), Seen: n.seen,
 		Asked: round != 0 && n.asked == round, Remaining: n.remaining,
-		Recorded: fence.Tenure, LostAtMs: fence.LostAtMs, Confirmed: n.operator.value.ConfirmLost,
+		Recorded: fence.Tenure, LostAtMs: fence.LostAtMs, Confirmed: n.confirmed(),
 		CopyOf: n.copyOf, Stray: n.stray != 0,
 	}
 	if n.downSince != 0 {
@@ -141,7 +144,7 @@ func (n *nodeFacts) placement(name units.NodeName) placement.Node {
 		Alive: n.alive, Tenure: n.tenure, Cordon: n.operator.value.Cordon, Drain: n.operator.value.Drain,
 	}
 	if !n.alive {
-		p.LostAtMs, p.Confirmed = n.lostAtMs(), n.operator.value.ConfirmLost != 0 && n.operator.value.ConfirmLost >= n.lastTenure()
+		p.LostAtMs, p.Confirmed = n.lostAtMs(), n.confirmed() != 0 && n.confirmed() >= n.lastTenure()
 	}
 	for _, b := range n.busy {
 		p.Busy = append(p.Busy, b.BusyPort)
