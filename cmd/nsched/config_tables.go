@@ -91,7 +91,7 @@ func etcdKeys() []configKey {
 		{name: "etcd.cert", check: isAbsolute, flag: "cert", doc: "certificate to show to etcd, PEM"},
 		{name: "etcd.key", check: isAbsolute, flag: "key", doc: "key of the certificate, PEM"},
 		{name: "etcd.username", flag: "user", doc: "user of etcd, where no certificate logs in"},
-		{name: "etcd.passwordFile", check: isAbsolute, flag: "password-file", doc: "file with the user's password"},
+		{name: "etcd.passwordFile", check: isAbsolute, flag: "password-file", doc: "file with the user's password, read at each login"},
 		{name: "etcd.prefix", fallback: registry.DefaultPrefix, check: isPrefix, flag: "prefix", doc: "where in etcd the cluster is"},
 		{name: "etcd.allowInsecure", kind: kindBool, flag: "allow-insecure", doc: "permit plaintext to another machine's etcd"},
 	}
