@@ -162,6 +162,7 @@ func TestTheReapersCallsAreMadeAgain(t *testing.T) {
 		u := w.start("app", 0)
 		w.guard.paused = true
 		w.until("it is dead", func() bool { return !u.running })
+		w.run(time.Second) // the reaper has seen that it is
 		u.running = true
 		w.run(1500 * time.Millisecond)
 		if u.running {
