@@ -80,6 +80,12 @@ var brokenInEtcd = []broke{
 		k := b.of(loneApp, 0)
 		b.as(b.machineOf(k).Daemon, 0, b.put(Keys.Endpoint(k.node, k.id), map[string]any{}))
 	}},
+	{"the watchman sees nothing any more", Sound, func(b *brokenWorld) {
+		b.After(3*time.Minute-time.Millisecond, func() {
+			b.Watchman.watcher.Close()
+			b.byEtcd(b.assigned(b.of(plainApp, 0), units.DesiredStop))
+		})
+	}},
 	{"a key has no form", Sound, func(b *brokenWorld) {
 		b.byEtcd(b.put(Keys.Under(registry.KindUnit)+"n1/of.nothing", map[string]any{}))
 	}},

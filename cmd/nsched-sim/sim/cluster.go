@@ -65,7 +65,7 @@ func Play(ctx context.Context, s Schedule, trace *Trace, prepare ...func(*Cluste
 	if err := c.Watchman.Settled(c.Operator); err != nil {
 		return c, fmt.Errorf("seed %d: "+notSettled+" %v after the last fault: %w", s.Seed, (s.End - s.Rest).D(), err)
 	}
-	if c.Watchman.Placed == 0 || len(s.Faults) > 0 && c.Trace.Kinds["strike"] == 0 {
+	if c.Watchman.Placed == 0 || len(c.Watchman.machines.ran) == 0 || len(s.Faults) > 0 && c.Trace.Kinds["strike"] == 0 {
 		return c, fmt.Errorf("seed %d: nothing ran: %d units placed, %d faults", s.Seed, c.Watchman.Placed, c.Trace.Kinds["strike"])
 	}
 	return c, nil

@@ -6,12 +6,16 @@ import (
 	"slices"
 
 	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/registry"
 )
 
 // Settled says what is not as the operator wants it, or what is left of what was: every slot of every app
 // has one healthy unit of its generation, nothing else runs, and etcd and the machines hold what belongs
 // to those units and no more.
 func (m *Watchman) Settled(o *Operator) error {
+	if err := m.awake(); err != nil {
+		return err
+	}
 	filled := map[slotKey]unitKey{}
 	for _, n := range m.w.nodes {
 		live := n.Systemd.Live()
@@ -109,6 +113,36 @@ func tidy(n *NodeHost, live []units.UnitID) error {
 	for _, id := range slices.SortedFunc(maps.Keys(n.disk), units.UnitID.Compare) {
 		if !slices.Contains(live, id) {
 			return broken(Convergence, "%s still has a record of %s", n.Name, id)
+		}
+	}
+	return nil
+}
+
+// awake checks that the watchman has followed etcd to the end: whoever sees nothing complains of nothing.
+func (m *Watchman) awake() error {
+	r, err := m.w.Etcd.Range(m.w.ctx, everything)
+	if err != nil {
+		return err
+	}
+	is := newMirror()
+	for _, kv := range r.KVs {
+		if key, err := Keys.Parse(kv.Key); err == nil {
+			is.follow(key, registry.Change{KeyValue: kv}, 0)
+		}
+	}
+	for _, kind := range []struct {
+		name string
+		same bool
+	}{
+		{"assignments", maps.EqualFunc(is.units, m.mirror.units, func(a, b assigned) bool { return a.mod == b.mod && a.create == b.create })},
+		{"statuses", maps.EqualFunc(is.status, m.mirror.status, func(a, b told) bool { return a == b || a.bad && b.bad })},
+		{"endpoints", maps.Equal(is.endpoints, m.mirror.endpoints)},
+		{"tenures", maps.EqualFunc(is.alive, m.mirror.alive, func(a, b registry.KeyValue) bool { return a.ModRevision == b.ModRevision })},
+		{"fences", maps.EqualFunc(is.fences, m.mirror.fences, func(a, b fenced) bool { return a.mod == b.mod })},
+		{"leaders", maps.EqualFunc(is.leaders, m.mirror.leaders, func(a, b candidate) bool { return a.mod == b.mod })},
+	} {
+		if !kind.same {
+			return broken(Sound, "the watchman has not followed etcd: its %s are others", kind.name)
 		}
 	}
 	return nil

@@ -95,9 +95,11 @@ func (h *shrinker) shorten() {
 	for part := Span(2); part <= 16; part *= 2 {
 		for {
 			s := h.best.Schedule
-			s.End -= s.End / part
+			less := s.End / part
+			s.End -= less
 			s.Rest = min(s.Rest, s.End)
-			if !h.try("shorter", s) {
+			// One that breaks at once would be shortened for ever.
+			if less < Span(time.Second) || !h.try("shorter", s) {
 				break
 			}
 		}

@@ -1,10 +1,15 @@
 package sim
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"hash"
 	"io"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,6 +38,47 @@ func TestShrinkingLeavesWhatTheFailureNeeds(t *testing.T) {
 	read, err := ReadSchedule(path)
 	if diff := cmp.Diff(found.Schedule, read); err != nil || diff != "" {
 		t.Errorf("%v\n%s", err, diff)
+	}
+}
+
+// Of two failures the first is looked for, and not whichever is left when that has gone.
+func TestShrinkingKeepsToTheFailureItBeganWith(t *testing.T) {
+	s := Schedule{
+		Seed: 1, Nodes: 1, Schedulers: 1, Rest: Span(20 * time.Second), End: Span(30 * time.Second),
+		Faults: []Strike{{At: Span(time.Second), Kind: "nothing known"}},
+		Acts:   []Act{{At: Span(5 * time.Second), Kind: "juggle"}},
+	}
+	_, first := Play(t.Context(), s, NewTrace(nil))
+	found := Shrink(t.Context(), s, 400, io.Discard)
+	if first == nil || Signature(found.Err) != Signature(first) || len(found.Schedule.Faults) != 1 || len(found.Schedule.Acts) > 0 {
+		t.Errorf("%v became %v: %+v", first, found.Err, found.Schedule)
+	}
+}
+
+// Neither how many runs there are beside each other nor on how many processors changes a byte of what a seed does.
+func TestASeedIsTheSameWhateverRunsBesideIt(t *testing.T) {
+	sums := func(workers, processors int) map[uint64]string {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
+		var mu sync.Mutex
+		hashes := map[uint64]hash.Hash{}
+		sweep := Sweep{First: 3, Seeds: 3, Workers: workers, Trace: func(seed uint64) io.Writer {
+			mu.Lock()
+			defer mu.Unlock()
+			hashes[seed] = sha256.New()
+			return hashes[seed]
+		}}
+		if _, err := sweep.Run(t.Context()); err != nil {
+			t.Error(err)
+		}
+		out := map[uint64]string{}
+		for seed, h := range hashes {
+			out[seed] = hex.EncodeToString(h.Sum(nil))
+		}
+		return out
+	}
+	alone := sums(1, 1)
+	if diff := cmp.Diff(alone, sums(3, 4)); diff != "" || len(alone) != 3 || alone[3] == alone[4] {
+		t.Errorf("%v\n%s", alone, diff)
 	}
 }
 
