@@ -174,8 +174,13 @@ func TestAnAnswerThatIsNoNewerThanTheViewTellsOfARestore(t *testing.T) {
 		revision int64
 		want     bool
 	}{
-		{registry.Committed, 11, false}, {registry.Committed, 10, true}, {registry.Committed, 9, true},
-		{registry.Conflict, 10, false}, {registry.Conflict, 9, true}, {registry.Conflict, 0, false}, {registry.NotWritten, 0, false},
+		{registry.Committed, 11, false},
+		{registry.Committed, 10, true},
+		{registry.Committed, 9, true},
+		{registry.Conflict, 10, false},
+		{registry.Conflict, 9, true},
+		{registry.Conflict, 0, false},
+		{registry.NotWritten, 0, false},
 	} {
 		if got := s.wentBack(registry.Result{Outcome: test.outcome, Revision: test.revision}); got != test.want {
 			t.Errorf("%s at %d: %v", test.outcome, test.revision, got)
