@@ -13,7 +13,7 @@ import (
 	"github.com/nsched/nsched/units/loop"
 )
 
-// nodeCPU is what every simulated machine offers, in thousandths of a CPU.
+// nodeCPU is what every simulated machine offers unless told otherwise, in thousandths of a CPU.
 const nodeCPU = 4000
 
 // The units of the machine itself.
@@ -43,7 +43,8 @@ type NodeHost struct {
 	goingDown              bool
 	tenures                map[units.UnitID]int64 // in the records of the shims
 
-	peeking bool // the world looks, which no fault hides
+	cpu     int64 // what it offers, in thousandths
+	peeking bool  // the world looks, which no fault hides
 	disk    map[units.UnitID]node.Record
 	past    map[units.UnitID]node.Record
 	files   map[units.UnitID]bool // records for systemd
@@ -67,7 +68,7 @@ type NodeHost struct {
 // AddNode adds a machine whose processes are not started yet.
 func (w *World) AddNode(name string) *NodeHost {
 	n := &NodeHost{
-		Host: w.AddHost(name), disk: map[units.UnitID]node.Record{}, files: map[units.UnitID]bool{}, store: map[units.StorePath]bool{},
+		Host: w.AddHost(name), cpu: nodeCPU, disk: map[units.UnitID]node.Record{}, files: map[units.UnitID]bool{}, store: map[units.StorePath]bool{},
 		roots: map[string]units.StorePath{}, tenures: map[units.UnitID]int64{},
 		crashing: map[units.AppID]bool{}, sick: map[units.AppID]bool{},
 	}
@@ -178,7 +179,7 @@ func (n *NodeHost) State(context.Context) (guard.State, error) { return n.Guard.
 func (n *NodeHost) Describe(context.Context) (units.Node, error) {
 	return units.Node{
 		Key: "key-of-" + n.Name, BootID: n.BootID(), System: "x86_64-linux", AppSchema: units.AppSchema,
-		Capacity:  units.Capacity{CPUMilli: nodeCPU, MemoryBytes: 8 << 30, DiskBytes: 100 << 30},
+		Capacity:  units.Capacity{CPUMilli: n.cpu, MemoryBytes: 8 << 30, DiskBytes: 100 << 30},
 		Addresses: []string{"10.0.0." + fmt.Sprint(slices.Index(n.w.hosts, n.Host)+1)},
 	}, nil
 }
