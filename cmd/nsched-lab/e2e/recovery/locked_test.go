@@ -171,7 +171,8 @@ func (l *lockedServer) lock(ctx context.Context) error {
 
 type grant struct{ how, key string }
 
-// grants are what each user may do: a node reads what concerns all and writes what bears its name.
+// grants are what each user may do, as the README lists it: a node reads what concerns all and writes what
+// bears its name.
 func (l *lockedServer) grants() map[string][]grant {
 	p := l.s.Keys.Prefix()
 	all := func(how string, names ...string) (out []grant) {
@@ -181,12 +182,13 @@ func (l *lockedServer) grants() map[string][]grant {
 		return out
 	}
 	node := func(name string) []grant {
-		out := all("read", "cluster", "cluster/", "config", "generations/", "nodes/", "namespaces/", "operator/"+name, "fence/"+name, "units/"+name+"/")
-		return append(out, all("readwrite", "status/"+name+"/", "nodes/"+name, "alive/"+name, "agent/"+name, "endpoints/default/"+name+"/", "events/"+name+"/")...)
+		out := all("read", "cluster", "cluster/clock", "nodes/", "generations/", "units/"+name+"/", "fence/"+name)
+		return append(out, all("readwrite", "nodes/"+name, "alive/"+name, "agent/"+name, "status/"+name+"/", "events/node."+name+"/",
+			"endpoints/default/"+name+"/")...)
 	}
-	scheduler := append(all("read", ""), all("readwrite", "cluster", "cluster/", "leader/", "units/", "rollouts/", "slots/", "summary/",
-		"drains/", "fence/", "endpoints/", "skydns/", "events/")...)
-	person := append(all("read", ""), all("readwrite", "apps/", "generations/", "names/", "operator/", "events/")...)
+	scheduler := append(all("read", ""), all("readwrite", "cluster", "cluster/clock", "leader/", "units/", "slots/", "summary/", "fence/",
+		"skydns/", "events/scheduler.s1/", "generations/", "rollouts/")...)
+	person := append(all("read", ""), all("readwrite", "apps/", "generations/", "names/", "operator/")...)
 	return map[string][]grant{"n1": node("n1"), "n2": node("n2"), "s1": scheduler, "dev": person}
 }
 

@@ -20,7 +20,8 @@ func TestEachAppsRuleForAPartitionHolds(t *testing.T) {
 	disconnect := func(name string, rules stage.Document) stage.Document {
 		return s.ActorApp(name).With("disconnect", rules)
 	}
-	const slow, late = 10 * time.Second, 5 * time.Minute
+	// A lease lasts 15 s from its latest renewal, and one is renewed every 2 s.
+	const slow, soon, late, lease = 10 * time.Second, 20 * time.Second, 5 * time.Minute, 13 * time.Second
 	lift := confine(t, s, "n3")
 	for _, app := range []stage.Document{
 		alone(s, "one"),
@@ -28,12 +29,13 @@ func TestEachAppsRuleForAPartitionHolds(t *testing.T) {
 		disconnect("stops", stage.Document{"onPartition": "stop"}).With("stop", stage.Document{"timeout": "2s"}),
 		disconnect("original", stage.Document{"reconcile": "keepOriginal"}),
 		disconnect("replacement", stage.Document{"reconcile": "keepReplacement"}),
+		disconnect("soon", stage.Document{"lostAfter": soon.String()}),
 		disconnect("late", stage.Document{"lostAfter": late.String()}),
 	} {
 		s.Submits(t, app)
 	}
 	before := map[string]stage.Placed{}
-	for _, name := range []string{"one", "one-slow", "stops", "original", "replacement", "late"} {
+	for _, name := range []string{"one", "one-slow", "stops", "original", "replacement", "soon", "late"} {
 		before[name] = s.Up(t, name, 1, "", nil)[0]
 		if before[name].Node != "n3" {
 			t.Fatalf("%+v is not on n3", before[name])
@@ -69,8 +71,11 @@ func TestEachAppsRuleForAPartitionHolds(t *testing.T) {
 	}
 	neverTwice(t, s, "one")
 	neverTwice(t, s, "one-slow")
+	if lives := s.Lives("soon"); len(lives) != 2 || lives[1].Start.Sub(away) < lease+soon {
+		t.Errorf("what is lost %v after its node, at %v, has lives %+v", soon, away, lives)
+	}
 	// What is not bound serves on for those who still reach it.
-	for _, name := range []string{"original", "replacement", "late"} {
+	for _, name := range []string{"original", "replacement", "soon", "late"} {
 		if pid, err := n.MainPID(t.Context(), roleOf(t, s, before[name]).ID.ServiceName()); err != nil || pid != before[name].PID {
 			t.Errorf("%s was process %d and is %d, %v", name, before[name].PID, pid, err)
 		}
@@ -81,7 +86,7 @@ func TestEachAppsRuleForAPartitionHolds(t *testing.T) {
 
 	heal()
 	ready(t, n)
-	for name, keeps := range map[string]string{"original": "n3", "late": "n3", "replacement": "", "one": "", "one-slow": "", "stops": ""} {
+	for name, keeps := range map[string]string{"original": "n3", "soon": "n3", "late": "n3", "replacement": "", "one": "", "one-slow": "", "stops": ""} {
 		var u stage.Placed
 		stage.Eventually(t, name+" has one unit again", func() error {
 			all := s.Units(t, name)
