@@ -201,7 +201,14 @@ func (n *NodeHost) Fit() bool {
 }
 
 // Running returns the units that systemd runs, in order.
-func (n *NodeHost) Running() []units.UnitID {
+func (n *NodeHost) Running() []units.UnitID { return n.which(units.State.Up) }
+
+// Stopping returns the units that systemd has been told to stop, by whomever, and that have not ended, in order.
+func (n *NodeHost) Stopping() []units.UnitID {
+	return n.which(func(s units.State) bool { return s == units.StateStopping })
+}
+
+func (n *NodeHost) which(is func(units.State) bool) []units.UnitID {
 	n.peeking = true
 	list, err := n.Systemd.List(n.w.ctx)
 	n.peeking = false
@@ -210,7 +217,7 @@ func (n *NodeHost) Running() []units.UnitID {
 	}
 	var ids []units.UnitID
 	for _, u := range list {
-		if u.State().Up() {
+		if is(u.State()) {
 			ids = append(ids, u.ID)
 		}
 	}

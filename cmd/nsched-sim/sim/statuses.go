@@ -85,9 +85,10 @@ func (m *Watchman) stopped(n *NodeHost, id units.UnitID) {
 
 // enforced checks that guard and reaper end nothing but what is bound to a tenure: to one that is over, or that
 // the node was told to give up, as all are by whoever accepts a restored etcd, or of which the guard has said
-// since when it is not sure. That it says so too early is not noticed.
+// since when it is not sure. That it says so too early is not noticed. A guard that comes back after its death ends
+// once more what systemd is ending for that death.
 func (m *Watchman) enforced(n *NodeHost, id units.UnitID) {
-	if !slices.Contains(n.Live(), id) {
+	if !slices.Contains(n.Live(), id) || slices.Contains(n.Stopping(), id) {
 		return
 	}
 	name := m.machines.name(n)
