@@ -28,13 +28,15 @@ func (s assignments) Apply(b registry.Batch) {
 		}
 	}
 	for _, c := range b.Changes {
+		delete(d.bad, c.Key)
 		key, err := d.o.Keys.Parse(c.Key)
 		if err != nil || key.Kind != registry.KindUnit {
-			d.bad[c.Key] = "the key names no unit"
+			if !c.Deleted {
+				d.bad[c.Key] = "the key names no unit"
+			}
 			continue
 		}
 		if c.Deleted {
-			delete(d.bad, c.Key)
 			if u := d.units[key.Unit]; u != nil {
 				u.assigned = false                    // which counts once the registry is trusted
 				if planted.On(planted.MissingStops) { // breaks: silence stops a unit
@@ -55,7 +57,6 @@ func (s assignments) Apply(b registry.Batch) {
 			d.o.Logger.Warn().Err(err).Str("unit", key.Unit.String()).Msg("assignment cannot be read and changes nothing")
 			continue
 		}
-		delete(d.bad, c.Key)
 		u := d.units[key.Unit]
 		if u == nil {
 			u = &unit{rec: Record{Version: recordVersion, ID: key.Unit}}

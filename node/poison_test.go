@@ -81,6 +81,33 @@ func TestAPoisonedKeyHarmsOnlyItsOwnUnit(t *testing.T) {
 	}
 }
 
+// A hand's key below units/<node>/ whose name says nothing was told of for ever after it was deleted.
+func TestABadKeyThatIsDeletedIsToldOfNoMore(t *testing.T) {
+	m := newMachine(t)
+	m.lease()
+	victim := units.UnitID{Namespace: "default", App: "victim", Slot: "0", Generation: 1, Attempt: 1}
+	for _, key := range []string{
+		m.keys.Under(registry.KindUnit, "n1") + "what?", m.keys.Unit("n1", victim) + "/x", m.keys.Unit("n1", victim),
+		m.keys.Cluster(), m.keys.Clock(),
+	} {
+		before := m.there(key)
+		m.put(key, []byte("x"))
+		m.Advance(time.Second)
+		if said := m.d.Overview().BadKeys; len(said) != 1 || said[key] == "" {
+			t.Errorf("%s: it complains of %v", key, said)
+		}
+		if before.Value == nil {
+			m.delete(key)
+		} else {
+			m.put(key, before.Value)
+		}
+		m.Advance(time.Second)
+		if said := m.d.Overview().BadKeys; len(said) != 0 {
+			t.Errorf("%s: it still complains of %v", key, said)
+		}
+	}
+}
+
 // An identity or a clock that cannot be read is not one that went back: what runs runs on and stops when
 // it is told to, nothing new starts, and all is well once the key is.
 func TestACorruptIdentityIsNoRegression(t *testing.T) {
