@@ -127,56 +127,14 @@ func (e *Etcd) closed() bool {
 	}
 }
 
-// again is the pause before a request is made again.
-const again = 100 * time.Millisecond
-
-// call makes a request, and with Patience once more where it is worth it. write says that it changes something.
-func (e *Etcd) call(ctx context.Context, verb string, write bool, do func(context.Context, *link) error) error {
-	for end := time.Now().Add(e.opts.Patience); ; {
-		reached, err := e.attempt(ctx, verb, write, do)
-		if !reached || !errors.Is(err, ErrUnavailable) || time.Now().After(end) {
-			return err
-		}
-		pause := time.NewTimer(again)
-		select {
-		case <-ctx.Done():
-		case <-e.closing:
-		case <-pause.C:
-		}
-		pause.Stop()
-		if ctx.Err() != nil || e.closed() {
-			return err
-		}
-	}
-}
-
-// attempt makes one request, and reports whether there was an etcd that it reached.
-func (e *Etcd) attempt(ctx context.Context, verb string, write bool, do func(context.Context, *link) error) (reached bool, _ error) {
-	bounded, cancel := context.WithTimeout(ctx, e.opts.RequestTimeout)
-	defer cancel()
-	for {
-		l, err := e.connect(bounded)
-		if err != nil {
-			return saidByEtcd(err), classify(ctx, verb, err, false)
-		}
-		var sent atomic.Bool
-		err = do(context.WithValue(bounded, sentKey{}, &sent), l)
-		if !e.outdated(l, err) {
-			return sent.Load() || saidByEtcd(err), classify(ctx, verb, err, write && sent.Load())
-		}
-	}
-}
-
 // Range implements KV.
 func (e *Etcd) Range(ctx context.Context, r Range) (RangeResult, error) {
 	req := &pb.RangeRequest{
 		Key: []byte(r.Key), RangeEnd: []byte(r.End), Revision: r.Revision, Limit: int64(r.Limit),
 		KeysOnly: r.KeysOnly, CountOnly: r.CountOnly, Serializable: r.Serializable,
 	}
-	var resp *pb.RangeResponse
-	err := e.call(ctx, "read "+r.Key, false, func(ctx context.Context, l *link) (err error) {
-		resp, err = l.kv.Range(ctx, req)
-		return err
+	resp, err := call(ctx, e, "read "+r.Key, false, func(ctx context.Context, l *link) (*pb.RangeResponse, error) {
+		return l.kv.Range(ctx, req)
 	})
 	if err != nil {
 		return RangeResult{}, err
@@ -193,10 +151,8 @@ func (e *Etcd) Range(ctx context.Context, r Range) (RangeResult, error) {
 // Txn implements KV. One that only reads fails with ErrUnavailable where another's outcome is unknown.
 func (e *Etcd) Txn(ctx context.Context, t Txn) (TxnResult, error) {
 	req := txnRequest(t)
-	var resp *pb.TxnResponse
-	err := e.call(ctx, "commit", writes(t), func(ctx context.Context, l *link) (err error) {
-		resp, err = l.kv.Txn(ctx, req)
-		return err
+	resp, err := call(ctx, e, "commit", writes(t), func(ctx context.Context, l *link) (*pb.TxnResponse, error) {
+		return l.kv.Txn(ctx, req)
 	})
 	if err != nil {
 		return TxnResult{}, err

@@ -11,10 +11,8 @@ import (
 // Grant implements KV. A grant of unknown outcome leaves at worst a lease that ends by itself.
 func (e *Etcd) Grant(ctx context.Context, ttl time.Duration) (Lease, error) {
 	req := &pb.LeaseGrantRequest{TTL: int64(wholeSeconds(ttl) / time.Second)}
-	var resp *pb.LeaseGrantResponse
-	err := e.call(ctx, "grant a lease", true, func(ctx context.Context, l *link) (err error) {
-		resp, err = l.lease.LeaseGrant(ctx, req)
-		return err
+	resp, err := call(ctx, e, "grant a lease", true, func(ctx context.Context, l *link) (*pb.LeaseGrantResponse, error) {
+		return l.lease.LeaseGrant(ctx, req)
 	})
 	if err != nil {
 		return Lease{}, err
@@ -26,10 +24,8 @@ func (e *Etcd) Grant(ctx context.Context, ttl time.Duration) (Lease, error) {
 // TimeToLive implements KV.
 func (e *Etcd) TimeToLive(ctx context.Context, id LeaseID) (Lease, error) {
 	verb := fmt.Sprintf("look at lease %x", int64(id))
-	var resp *pb.LeaseTimeToLiveResponse
-	err := e.call(ctx, verb, false, func(ctx context.Context, l *link) (err error) {
-		resp, err = l.lease.LeaseTimeToLive(ctx, &pb.LeaseTimeToLiveRequest{ID: int64(id)})
-		return err
+	resp, err := call(ctx, e, verb, false, func(ctx context.Context, l *link) (*pb.LeaseTimeToLiveResponse, error) {
+		return l.lease.LeaseTimeToLive(ctx, &pb.LeaseTimeToLiveRequest{ID: int64(id)})
 	})
 	if err != nil {
 		return Lease{}, err
@@ -46,8 +42,8 @@ func (e *Etcd) TimeToLive(ctx context.Context, id LeaseID) (Lease, error) {
 
 // Revoke implements KV.
 func (e *Etcd) Revoke(ctx context.Context, id LeaseID) error {
-	return e.call(ctx, fmt.Sprintf("revoke lease %x", int64(id)), true, func(ctx context.Context, l *link) error {
-		_, err := l.lease.LeaseRevoke(ctx, &pb.LeaseRevokeRequest{ID: int64(id)})
-		return err
+	_, err := call(ctx, e, fmt.Sprintf("revoke lease %x", int64(id)), true, func(ctx context.Context, l *link) (*pb.LeaseRevokeResponse, error) {
+		return l.lease.LeaseRevoke(ctx, &pb.LeaseRevokeRequest{ID: int64(id)})
 	})
+	return err
 }

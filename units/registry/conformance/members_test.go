@@ -216,6 +216,47 @@ func TestMembersAreLostAndReplaced(t *testing.T) {
 	goesOn("k/end")
 }
 
+// TestAMemberThatHangsHoldsUpNoRead has each member in turn take connections and answer nothing. A third of all
+// reads led to it, and waited until their time was over: so did verbs while a member's cable was out.
+func TestAMemberThatHangsHoldsUpNoRead(t *testing.T) {
+	t.Parallel()
+	c := newTrio(t)
+	var proxies []*proxy
+	var urls []string
+	for _, m := range c.members {
+		p := newProxy(t, strings.TrimPrefix(clientURL(m), "http://"))
+		proxies, urls = append(proxies, p), append(urls, p.url())
+	}
+	e := connect(t, registry.EtcdOptions{Endpoints: urls})
+	until(t, "write", func() error { return commit(t.Context(), e, "a") })
+	read := func() error {
+		got, err := e.Range(t.Context(), registry.Range{Key: "a"})
+		if err == nil && got.Count != 1 {
+			err = fmt.Errorf("%d keys", got.Count)
+		}
+		return err
+	}
+	for i, p := range proxies {
+		until(t, "read before", func() error { // every member is connected
+			for range 6 {
+				if err := read(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		p.hold(toEtcd, true)
+		p.hold(fromEtcd, true)
+		for range 6 {
+			if err := read(); err != nil {
+				t.Errorf("member %d hangs: %v", i, err)
+			}
+		}
+		p.hold(toEtcd, false)
+		p.hold(fromEtcd, false)
+	}
+}
+
 // TestAMemberThatHangsHoldsUpNoRenewal has each member in turn take connections and answer nothing, as one
 // does that is stopped or whose machine vanished. A guard gives up a renewal after 2 s and all that is
 // bound to its tenure 6 s after the latest that succeeded, and gRPC finds a dead peer after 15 s: a
