@@ -279,6 +279,59 @@ func TestANodeThatComesBackMeanwhileIsNotEvicted(t *testing.T) {
 	}
 }
 
+// A lost node registers before it claims its next tenure: what was decided of it before is decided anew.
+func TestANodeThatRegistersMeanwhileIsNotEvicted(t *testing.T) {
+	st := leading(t)
+	for _, n := range []units.NodeName{"n1", "n2", "n3"} {
+		st.node(n)
+	}
+	st.submit(helloID, evicted(hello(1)), 1)
+	st.Advance(2 * time.Second)
+	lost := st.home()
+	st.lose(lost)
+	evicting := flying(t, st)
+	st.put(st.keys.Node(lost), units.Node{
+		System: "x86_64-linux", AppSchema: units.AppSchema, BootID: "the-next", Addresses: []string{"10.0.0.1"},
+		Capacity: units.Capacity{CPUMilli: 4000, MemoryBytes: 8 << 30, DiskBytes: 1 << 40},
+	})
+	evicting.Run(looptest.Applied)
+	if home := st.home(); home != lost || len(st.assignments()) != 1 {
+		t.Errorf("assignments %v, want the one on %s", st.assignments(), lost)
+	}
+}
+
+// Another word about the tenure, which comes while the leader's is on its way, is not written over unread.
+func TestALossIsNotRecordedOverAWordThatIsNew(t *testing.T) {
+	st := leading(t)
+	for _, n := range []units.NodeName{"n1", "n2", "n3"} {
+		st.node(n)
+	}
+	st.Advance(2 * time.Second)
+	tenure := st.s.world.nodes["n1"].tenure
+	st.lose("n1")
+	var recording *looptest.Task
+	for range 50 {
+		st.Step()
+		if recording = st.Exec.Find("txn", st.keys.Fence("n1")); recording != nil {
+			break
+		}
+		st.Exec.RunAll()
+	}
+	if recording == nil {
+		t.Fatal("not recorded")
+	}
+	said := units.Fence{Tenure: tenure, Reason: "a hand has seen it burn", LostAtMs: 1}
+	st.put(st.keys.Fence("n1"), said)
+	recording.Run(looptest.Applied)
+	if got := st.fence("n1"); got != said {
+		t.Errorf("the record is %+v, want %+v", got, said)
+	}
+	st.Advance(2 * time.Second)
+	if got := st.fence("n1"); got != said {
+		t.Errorf("the record is then %+v, want %+v", got, said)
+	}
+}
+
 // A stop wrote an assignment anew and lost what a newer version had put there.
 func TestAStopKeepsWhatANewerVersionWrote(t *testing.T) {
 	st := leading(t)
