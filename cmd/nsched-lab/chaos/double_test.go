@@ -131,6 +131,9 @@ func TestTheJudgeSeesWhatRunsTwiceOrNotAtAllOrElsewhere(t *testing.T) {
 		return Placed{Node: node, Assignment: units.Assignment{Desired: units.DesiredRun, Ports: map[string]uint16{"http": 80}}}
 	}
 	home := func(n units.NodeName) (host, address string) {
+		if n == "dark" {
+			return "", ""
+		}
 		return string(n), netip.MustParseAddr("10.0.0.1").String()
 	}
 	for _, c := range []struct {
@@ -146,6 +149,8 @@ func TestTheJudgeSeesWhatRunsTwiceOrNotAtAllOrElsewhere(t *testing.T) {
 		{"a slot runs twice, and one is not assigned", 2, []cluster.Life{on(a, "n1"), on(again, "n2")}, map[units.UnitID]Placed{a: run("n1")}, 1},
 		{"one runs where it is not assigned", 1, []cluster.Life{on(a, "n2")}, map[units.UnitID]Placed{a: run("n1")}, 1},
 		{"one is to stop", 1, []cluster.Life{on(a, "n1")}, map[units.UnitID]Placed{a: {Node: "n1", Assignment: units.Assignment{Desired: units.DesiredStop}}}, 1},
+		{"what came back with its node is yet to run", 1, []cluster.Life{on(again, "n2")}, map[units.UnitID]Placed{a: run("n1"), again: run("n2")}, 1},
+		{"its node has no power", 1, []cluster.Life{on(again, "n2")}, map[units.UnitID]Placed{a: run("dark"), again: run("n2")}, 0},
 		{"too many run", 0, []cluster.Life{on(a, "n1"), on(b, "n1")}, map[units.UnitID]Placed{a: run("n1"), b: run("n1")}, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -135,7 +136,7 @@ func (j *judge) app(w wantedApp, assigned map[units.UnitID]Placed) ([]string, er
 		return err == nil && id.AppID() == w.id && l.End.IsZero()
 	})
 	return w.serving(lives, assigned, func(name units.NodeName) (host, address string) {
-		if n := j.s.node(name); n != nil {
+		if n := j.s.node(name); n != nil && !j.s.dark(n.Name(), time.Now()) {
 			return n.Name(), n.Address().String()
 		}
 		return "", ""
@@ -143,10 +144,10 @@ func (j *judge) app(w wantedApp, assigned map[units.UnitID]Placed) ([]string, er
 }
 
 // serving checks that just those units live that are assigned, each once and where it is, and returns where they
-// answer.
+// answer. home says where a node is, and nothing of one without power: what is assigned there may come back.
 func (w wantedApp) serving(lives []cluster.Life, assigned map[units.UnitID]Placed, home func(units.NodeName) (host, address string)) ([]string, error) {
 	var urls []string
-	slots := map[units.Slot]bool{}
+	slots, up := map[units.Slot]bool{}, map[units.UnitID]bool{}
 	for _, l := range lives {
 		id, _ := units.ParseUnitID(l.Unit) // it was selected by it
 		a, ok := assigned[id]
@@ -159,13 +160,20 @@ func (w wantedApp) serving(lives []cluster.Life, assigned map[units.UnitID]Place
 		case id.Generation != w.generation:
 			return nil, unmet(1, "%s is of an old generation", l.Unit)
 		}
-		slots[id.Slot] = true
+		slots[id.Slot], up[id] = true, true
 		if port := a.Ports["http"]; !w.changing {
 			urls = append(urls, fmt.Sprintf("http://%s:%d/health", address, port))
 		}
 	}
 	if missing := w.count - len(lives); missing != 0 {
 		return nil, unmet(max(missing, -missing), "%d of %d units of %s run", len(lives), w.count, w.id)
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(assigned), units.UnitID.Compare) {
+		a := assigned[id]
+		if host, _ := home(a.Node); id.AppID() == w.id && a.Desired == units.DesiredRun && host != "" && !up[id] {
+			// As one that comes back with its node: its replacement will go.
+			return nil, unmet(1, "%s is yet to run on %s", id, host)
+		}
 	}
 	return urls, nil
 }

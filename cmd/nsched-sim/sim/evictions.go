@@ -98,11 +98,12 @@ type losses struct {
 	since    time.Duration // since when
 }
 
-// goneKey is the end of a tenure as etcd saw it.
+// goneKey is the end of a tenure as etcd saw it. atOnce says that its lease did not run out: nobody could have seen
+// it coming, so of several that end at once, as when a restored etcd is accepted, the first may be put on record.
 type goneKey struct {
-	tenure  int64
-	at      time.Duration
-	revoked bool
+	tenure int64
+	at     time.Duration
+	atOnce bool
 }
 
 func newLosses() losses {
@@ -125,7 +126,8 @@ func (m *Watchman) lease(node units.NodeName, c registry.Change) {
 		return
 	}
 	was := m.losses.leases[node]
-	m.losses.gone[node] = goneKey{tenure: was.CreateRevision, at: m.w.now, revoked: m.w.Revoked[was.Lease] || m.w.Hand() == c.Key}
+	atOnce := m.w.Revoked[was.Lease] || m.w.givenBack[was.Lease] || m.w.Hand() == c.Key
+	m.losses.gone[node] = goneKey{tenure: was.CreateRevision, at: m.w.now, atOnce: atOnce}
 }
 
 // loss checks one that is put on record: not by a new leader before the node had time to return, and not
@@ -167,7 +169,7 @@ func (m *Watchman) lost(l placement.Leases) (lost, total int) {
 		alive, there := m.mirror.alive[name]
 		gone := m.losses.gone[name]
 		switch {
-		case !there && (!gone.revoked || gone.at+slack < m.w.now):
+		case !there && (!gone.atOnce || gone.at+slack < m.w.now):
 			lost++
 		case !there:
 		default:

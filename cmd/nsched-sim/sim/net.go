@@ -175,6 +175,7 @@ func (l *link) TimeToLive(ctx context.Context, id registry.LeaseID) (registry.Le
 // Revoke implements registry.KV.
 func (l *link) Revoke(ctx context.Context, id registry.LeaseID) error {
 	_, err := request(ctx, l, true, registry.ErrUnknownOutcome, func(ctx context.Context) (struct{}, error) {
+		l.n.w.givenBack[id] = true
 		return struct{}{}, l.n.w.Etcd.Revoke(ctx, id)
 	})
 	return err

@@ -40,6 +40,8 @@ type World struct {
 	// Revoked are the leases that a fault ended before their time: what holds one may be wrong about
 	// it for as long as it takes to find out.
 	Revoked map[registry.LeaseID]bool
+	// givenBack are those that their holders ended.
+	givenBack map[registry.LeaseID]bool
 
 	// Events is how many things have happened; MaxEvents ends a run that would go on for ever. Both count
 	// what the world itself makes happen.
@@ -83,7 +85,7 @@ var epoch = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // New returns an empty world. ctx is handed to every Step and task.
 func New(ctx context.Context, seed uint64, trace *Trace) *World {
-	w := &World{ctx: ctx, Seed: seed, rng: rand.New(rand.NewPCG(seed, 0x6e73636865640001)), Trace: trace, Revoked: map[registry.LeaseID]bool{}, tenures: map[units.NodeName]int64{}}
+	w := &World{ctx: ctx, Seed: seed, rng: rand.New(rand.NewPCG(seed, 0x6e73636865640001)), Trace: trace, Revoked: map[registry.LeaseID]bool{}, givenBack: map[registry.LeaseID]bool{}, tenures: map[units.NodeName]int64{}}
 	w.Net = Net{w: w, Base: time.Millisecond, Jitter: 2 * time.Millisecond, Timeout: 5 * time.Second}
 	w.Etcd = registry.NewMemory(registry.MemoryOptions{})
 	w.etcd = twin{w: w}
