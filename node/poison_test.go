@@ -111,22 +111,22 @@ func TestABadKeyThatIsDeletedIsToldOfNoMore(t *testing.T) {
 // An identity or a clock that cannot be read is not one that went back: what runs runs on and stops when
 // it is told to, nothing new starts, and all is well once the key is.
 func TestACorruptIdentityIsNoRegression(t *testing.T) {
-	for name, poison := range map[string]func(*machine) (cure func()){
-		"the identity": func(m *machine) func() {
-			m.put(m.keys.Cluster(), []byte("mine"))
-			return func() { m.put(m.keys.Cluster(), units.Cluster{ID: "c", Epoch: 1, Schema: 1}) }
-		},
-		"the clock": func(m *machine) func() {
-			m.put(m.keys.Clock(), []byte(`{"v":1,"n":"soon"}`))
-			return func() { m.put(m.keys.Clock(), units.Clock{N: 2, TimeMs: 2}) }
-		},
+	identity := units.Cluster{ID: "c", Epoch: 1, Schema: 1}
+	for name, c := range map[string]struct{ key, poison string }{
+		"an identity that is no JSON":  {"cluster", "mine"},
+		"an identity without an id":    {"cluster", `{"v":1,"epoch":1}`},
+		"an identity without an epoch": {"cluster", `{"v":1,"id":"c"}`},
+		"a clock that is no number":    {"cluster/clock", `{"v":1,"n":"soon"}`},
+		"a clock that says no number":  {"cluster/clock", `{"v":1}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMachine(t)
 			m.lease()
 			healthy, single := m.assign("healthy", keepApp, units.DesiredRun), m.assign("single", singletonApp, units.DesiredRun)
 			m.wantStatus(healthy, units.StateRunning, "")
-			cure := poison(m)
+			m.put(m.keys.Clock(), units.Clock{N: 1, TimeMs: 1})
+			m.Advance(time.Second)
+			m.put(m.keys.Prefix()+c.key, []byte(c.poison))
 			m.Advance(time.Minute)
 			m.restart()
 			m.wantStatus(single, units.StateRunning, "")
@@ -137,7 +137,8 @@ func TestACorruptIdentityIsNoRegression(t *testing.T) {
 			if o := m.d.Overview(); o.Held != "" || len(o.BadKeys) != 1 {
 				t.Errorf("holds %q, complains of %v", o.Held, o.BadKeys)
 			}
-			cure()
+			m.put(m.keys.Cluster(), identity)
+			m.put(m.keys.Clock(), units.Clock{N: 2, TimeMs: 2})
 			m.wantStatus(late, units.StateRunning, "")
 			m.wantRuns(single, true)
 		})

@@ -59,7 +59,7 @@ func newCluster(t *testing.T, server *fake.Server, now *units.Instant, id, host 
 	doc := fmt.Sprintf(`{"schema":1,"namespace":"prod","name":"web","type":"service","path":"/nix/store/00000000000000000000000000000000-web",
 		"command":["bin/web"],"dns":[{"name":"%s.example.org","type":"A","provider":"cloudflare"},
 		{"name":"both.example.org","type":"A","provider":"cloudflare"}]}`, host)
-	c.put(keys.Cluster(), units.Cluster{ID: id})
+	c.put(keys.Cluster(), units.Cluster{ID: id, Epoch: 1})
 	c.put(keys.Generation(web, 1), units.Submission{Document: doc})
 	c.put(keys.App(web), units.Intent{Generation: 1, Count: 3})
 	return c

@@ -36,7 +36,7 @@ func (s placeSink) Apply(b registry.Batch) {
 			}
 		case !c.Deleted:
 			v, _, err := registry.Decode[units.Cluster](c.Key, c.Value)
-			if err != nil || v.ID == "" { // one without a name is a hand's
+			if err != nil {
 				g.o.Logger.Warn().Err(err).Msg("the cluster's key could not be read and says nothing")
 				continue
 			}

@@ -30,6 +30,8 @@ func TestWhatEndsATenure(t *testing.T) {
 		"the schema rises":                {func(w *world) { w.put(w.keys.Cluster(), units.Cluster{ID: "c1", Epoch: 1, Schema: 2}) }, ""},
 		"the cluster's key is gone":       {func(w *world) { w.remove(w.keys.Cluster()) }, ""},
 		"the cluster's key is unreadable": {func(w *world) { w.put(w.keys.Cluster(), "?") }, ""},
+		"the cluster's key has no id":     {func(w *world) { w.put(w.keys.Cluster(), `{"v":1,"epoch":2}`) }, ""},
+		"the cluster's key has no epoch":  {func(w *world) { w.put(w.keys.Cluster(), `{"v":1,"id":"c1"}`) }, ""},
 		"somebody removes alive":          {func(w *world) { w.remove(w.keys.Alive("n1")) }, reasonTaken},
 		"somebody revokes the lease":      {func(w *world) { must(w, w.etcd.Revoke(w.t.Context(), w.state().Lease)) }, ""}, // told by either
 		"etcd is away for a while": {func(w *world) {

@@ -25,7 +25,7 @@ func (g *Guard) readCluster(kvs []registry.KeyValue) {
 	}
 	g.probed.at = kvs[0].ModRevision
 	c, _, err := registry.Decode[units.Cluster](kvs[0].Key, kvs[0].Value)
-	if err != nil || c.ID == "" { // one without a name is a hand's
+	if err != nil {
 		g.o.Logger.Warn().Err(err).Msg("the cluster's key could not be read and says nothing")
 		return
 	}

@@ -35,7 +35,7 @@ func (e Extra) IsZero() bool { return len(e.fields) == 0 && len(e.inner) == 0 }
 // ErrUndecodable. T is a struct of package units.
 //
 // Refused besides are a known field in another spelling ("Count" for "count", which Go's decoder would
-// take for it) and values beyond ValueLimit.
+// take for it), values beyond ValueLimit, and what a T with a Validate method says is wrong with it.
 func Decode[T any](key string, value []byte) (T, Extra, error) {
 	var v T
 	if len(value) > ValueLimit {
@@ -53,6 +53,11 @@ func Decode[T any](key string, value []byte) (T, Extra, error) {
 	case string(version) != strconv.Itoa(ValueVersion):
 		err = fmt.Errorf(`its "v" is %s, this version knows %d`, quote(string(version)), ValueVersion)
 	default:
+		if whole, ok := any(&v).(interface{ Validate() error }); ok {
+			err = whole.Validate()
+		}
+	}
+	if err == nil {
 		return v, extra, nil
 	}
 	var none T

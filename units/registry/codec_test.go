@@ -104,6 +104,30 @@ func TestWhatCannotBeReadNamesItsKey(t *testing.T) {
 	}
 }
 
+// A hand's cluster or clock that was JSON, and said nothing, was an etcd that had gone back to every node and
+// scheduler: they held until a person acknowledged a restore that never was, and every guard gave up its tenure.
+func TestAClusterOrAClockThatSaysNothingCannotBeRead(t *testing.T) {
+	keys, err := NewKeys("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ key, value, why string }{
+		"a cluster of nothing":          {keys.Cluster(), `{"v":1}`, `it has no "id"`},
+		"a cluster without an id":       {keys.Cluster(), `{"v":1,"epoch":1,"schema":1}`, `it has no "id"`},
+		"a cluster whose id is empty":   {keys.Cluster(), `{"v":1,"id":"","epoch":1}`, `it has no "id"`},
+		"a cluster without an epoch":    {keys.Cluster(), `{"v":1,"id":"c"}`, `its "epoch" is less than 1`},
+		"a clock of nothing":            {keys.Clock(), `{"v":1}`, `its "n" is less than 1`},
+		"a clock that was set to begin": {keys.Clock(), `{"v":1,"n":0,"timeMs":5}`, `its "n" is less than 1`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			item, err := keys.Decode(KeyValue{Key: c.key, Value: []byte(c.value)})
+			if !errors.Is(err, ErrUndecodable) || !strings.HasSuffix(err.Error(), c.why) {
+				t.Errorf("got %+v, %v", item.Decoded, err)
+			}
+		})
+	}
+}
+
 func TestOnlyObjectsAreEncoded(t *testing.T) {
 	if b, err := Encode([]int{1}, Extra{}); err == nil {
 		t.Fatalf("got %s", b)
