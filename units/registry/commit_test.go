@@ -349,6 +349,73 @@ func TestKeysThatAHandPutBesideTheLeadersAreTakenAway(t *testing.T) {
 	}
 }
 
+// What is to be taken away is what was read, and by the leader alone: a candidate may have the key by then, and the
+// leader another term.
+func TestAKeyBesideTheLeadersThatHasChangedIsNotTakenAway(t *testing.T) {
+	for name, meanwhile := range map[string]func(d *desk, key registry.Op, term registry.Term){
+		"a candidate has the key": func(d *desk, key registry.Op, _ registry.Term) {
+			d.write(registry.Op{Kind: registry.OpDelete, Key: key.Key})
+			d.write(key)
+		},
+		"the term is over": func(d *desk, _ registry.Op, term registry.Term) {
+			if err := d.twin.Revoke(d.t.Context(), term.Lease); err != nil {
+				d.t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t, registry.CommitterOptions{}, nil)
+			lease, err := d.twin.Grant(t.Context(), time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			key := registry.Op{Kind: registry.OpPut, Key: fmt.Sprintf("/nsched/leader/%x", int64(lease.ID)), Lease: lease.ID}
+			d.write(registry.Op{Kind: registry.OpPut, Key: key.Key})
+			if err := d.twin.Revoke(t.Context(), d.term.Lease); err != nil {
+				t.Fatal(err)
+			}
+			term := d.newTerm()
+			d.c.Begin(d.Now, term)
+			d.commit(registry.Group{Tag: 1, Then: []registry.Op{put("/a", "1")}})
+			var clearing *looptest.Task
+			for range 20 {
+				d.Step()
+				if clearing = d.Exec.Find("clear", ""); clearing != nil {
+					break
+				}
+				d.Exec.RunAll()
+			}
+			if clearing == nil {
+				t.Fatal("nothing is taken away")
+			}
+			meanwhile(d, key, term)
+			clearing.Run(looptest.Applied)
+			if d.read(key.Key).ModRevision == 0 {
+				t.Error("it was taken away")
+			}
+		})
+	}
+}
+
+// It was planned on state that does not hold what the write in doubt may have made of it.
+func TestWhatIsQueuedWhenAnOutcomeIsUnknownIsNotWritten(t *testing.T) {
+	d := newDesk(t, registry.CommitterOptions{InFlight: 1, MaxOps: 3}, nil)
+	d.commit(
+		registry.Group{Tag: "sent", Then: []registry.Op{put("/a", "1"), put("/b", "1"), put("/c", "1")}},
+		registry.Group{Tag: "queued", Then: []registry.Op{put("/d", "1"), put("/e", "1"), put("/f", "1")}},
+	)
+	d.Step()
+	d.Exec.Find("txn", "").Run(looptest.ReplyLost)
+	d.Settle()
+	d.Advance(5 * time.Second)
+	if sent, queued := d.results["sent"], d.results["queued"]; sent.Outcome != registry.Unknown || queued.Outcome != registry.NotWritten {
+		t.Errorf("sent: %+v, queued: %+v", sent, queued)
+	}
+	if d.read("/d").ModRevision != 0 || !d.c.Ready(d.twin.Revision()) {
+		t.Error("written, or not ready")
+	}
+}
+
 func TestATermTakenUpAgainProclaimsFirst(t *testing.T) {
 	d := newDesk(t, registry.CommitterOptions{}, nil)
 	d.commit(registry.Group{Tag: "late", Then: []registry.Op{put("/a", "late")}})
@@ -372,6 +439,83 @@ func TestATermTakenUpAgainProclaimsFirst(t *testing.T) {
 	d.Step()
 	if r := d.results["late"]; r.Outcome != registry.NotWritten || d.read("/a").ModRevision != 0 {
 		t.Fatalf("%+v", r)
+	}
+}
+
+// The term was given up while a Proclaim was on its way, and taken up again: what became of that one is not waited for,
+// since it may never be known, and is not taken for what became of the next.
+func TestAProclaimOfBeforeTheTermWasTakenUpAgainCountsForNothing(t *testing.T) {
+	for _, answered := range []string{"while there is no term", "when the next is under way"} {
+		t.Run(answered, func(t *testing.T) {
+			d := newDesk(t, registry.CommitterOptions{}, nil)
+			d.commit(registry.Group{Tag: "lost", Then: []registry.Op{put("/a", "1")}})
+			d.Step()
+			d.Exec.Find("txn", "").Run(looptest.RequestLost)
+			d.Step()
+			d.Step()
+			given := d.Exec.Find("proclaim", "")
+			d.c.End(d.Now)
+			if answered == "while there is no term" {
+				given.Run(looptest.Applied)
+				d.Step()
+			}
+			d.c.Begin(d.Now, d.term)
+			d.Step()
+			if answered != "while there is no term" {
+				given.Run(looptest.Applied)
+				d.Step()
+			}
+			if d.c.Ready(1 << 60) {
+				t.Fatal("ready before it was proclaimed since")
+			}
+			d.Settle()
+			d.Advance(5 * time.Second)
+			d.commit(registry.Group{Tag: 1, Then: []registry.Op{put("/b", "1")}})
+			d.Settle()
+			if r := d.results[1]; r.Outcome != registry.Committed {
+				t.Fatalf("%+v", r)
+			}
+		})
+	}
+}
+
+// An older candidate's key was back for a while, and it may have written then: the term is the same, and what is
+// planned in it has to know that.
+func TestATermThatIsWonAgainAsksForTheStateOfThatTime(t *testing.T) {
+	d := newDesk(t, registry.CommitterOptions{}, nil)
+	again := d.term
+	again.Since = d.write(put("/a", "of the older one"))
+	d.c.Begin(d.Now, again)
+	if d.c.Ready(again.Since-1) || !d.c.Ready(again.Since) || d.c.Floor() != again.Since {
+		t.Fatalf("floor %d, won at %d", d.c.Floor(), again.Since)
+	}
+	d.c.Begin(d.Now, d.term)
+	if d.c.Floor() != again.Since {
+		t.Fatalf("the floor fell to %d", d.c.Floor())
+	}
+}
+
+// The term is the key's life on its lease: one that a hand has put again elsewhere, or anew, is not proclaimed any more.
+func TestALeadersKeyThatAHandHasPutAnewEndsTheTerm(t *testing.T) {
+	for name, put := range map[string]func(d *desk, key registry.Op){
+		"on no lease": func(d *desk, key registry.Op) {
+			key.Lease = 0
+			d.write(key)
+		},
+		"on its lease, after it was deleted": func(d *desk, key registry.Op) {
+			d.write(registry.Op{Kind: registry.OpDelete, Key: key.Key})
+			d.write(key)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t, registry.CommitterOptions{}, nil)
+			put(d, registry.Op{Kind: registry.OpPut, Key: d.term.Key, Value: d.term.Value, Lease: d.term.Lease})
+			d.commit(registry.Group{Tag: 1, Then: []registry.Op{{Kind: registry.OpPut, Key: "/a"}}})
+			d.Settle()
+			if r := d.results[1]; r.Outcome != registry.Fenced || !d.c.Fenced() {
+				t.Errorf("%+v, fenced %v", r, d.c.Fenced())
+			}
+		})
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nsched/nsched/units/loop/looptest"
 	"github.com/nsched/nsched/units/registry"
 )
 
@@ -106,5 +107,64 @@ func TestACandidateKnowsARestoreByItsOwnEarlierKey(t *testing.T) {
 	c.settle(1500 * time.Millisecond)
 	if e := c.seats[0].e; !e.Regressed() || e.Regressed() {
 		t.Error("it does not say, once, that etcd went back")
+	}
+}
+
+// The leader's key was in the snapshot, so nothing that the election looks at has gone. What was under way in the history
+// before may compare just that key, so it is not led with any more.
+func TestARestoredEtcdEndsTheTermThoughItsKeyIsThere(t *testing.T) {
+	c := newCandidates(t, 1)
+	c.settle(time.Second)
+	before, _ := c.seats[0].e.Term(c.now)
+	snapshot := c.twin.Snapshot()
+	other := c.seat("other") // a key of the election, so that its view is farther than the snapshot
+	c.seats = append(c.seats, other)
+	c.settle(time.Second)
+	other.Exec.Crash()
+	c.seats = c.seats[:1]
+	c.twin.Restore(snapshot)
+	c.settle(12 * time.Second)
+	if after, ok := c.seats[0].e.Term(c.now); !ok || after.Key == before.Key {
+		t.Errorf("%+v, %v, after %+v", after, ok, before)
+	}
+	if !c.seats[0].e.Regressed() {
+		t.Error("it does not say that etcd went back")
+	}
+}
+
+// Who has asked for a Reload knows of the restore: that the next key is of an earlier revision than the last is no news of
+// another, which would hold the cluster once more.
+func TestAKeyOfTheHistoryBeforeIsNoSignOfAnotherRestore(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		c := newCandidates(t, 1)
+		s := c.seats[0]
+		snapshot := c.twin.Snapshot()
+		for range 50 {
+			if _, err := c.twin.Txn(t.Context(), registry.Txn{Then: []registry.Op{{Kind: registry.OpPut, Key: c.keys.Clock(), Value: []byte("{}")}}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var create *looptest.Task
+		for create == nil {
+			s.Step()
+			if create = s.Exec.Find("campaign", ""); create == nil {
+				s.Exec.RunAll()
+			}
+		}
+		create.Perform(looptest.Applied)
+		if !late {
+			create.Deliver()
+			c.settle(time.Second)
+		}
+		c.twin.Restore(snapshot)
+		s.e.Reload()
+		create.Deliver()
+		c.settle(10 * time.Second)
+		if len(c.leaders()) != 1 {
+			t.Fatalf("late %v: nobody leads: %s", late, s.e.State(c.now))
+		}
+		if s.e.Regressed() {
+			t.Errorf("late %v: another restore is told of", late)
+		}
 	}
 }

@@ -405,6 +405,27 @@ func TestASlowAnswerExtendsBeliefFromWhenItsRequestWasSent(t *testing.T) {
 	}
 }
 
+func TestASlowAnswerToTheGrantIsBelievedFromWhenItWasAskedFor(t *testing.T) {
+	c := newCandidates(t, 1)
+	s := c.seats[0]
+	s.Step()
+	grant := s.Exec.Find("grant", "")
+	grant.Perform(looptest.Applied)
+	c.move(4600 * time.Millisecond)
+	grant.Deliver()
+	for range 20 { // renewals hang
+		s.Step()
+		for _, task := range s.Exec.Waiting() {
+			if task.Kind != "keepalive" {
+				task.Run(looptest.Applied)
+			}
+		}
+	}
+	if got := s.e.State(c.now); got != registry.StateUncertain {
+		t.Fatalf("4.6 s after the lease was asked for: %s", got)
+	}
+}
+
 func TestARenewalWithoutAnswerCountsForNothing(t *testing.T) {
 	for _, fate := range []looptest.Fate{looptest.ReplyLost, looptest.RequestLost, looptest.Late} {
 		t.Run(fate.String(), func(t *testing.T) {
