@@ -46,6 +46,7 @@ func TestABoundUnitIsNotStartedOnWhatIsOnlyRemembered(t *testing.T) {
 		code   string
 	}{
 		{"the tenure has ended since", func(m *machine, _ units.UnitID) { m.delete(m.keys.Alive("n1")) }, units.ReasonTenureLost},
+		{"the guard has given the tenure up since", func(m *machine, _ units.UnitID) { m.d.place.Tenure = 0 }, units.ReasonTenureLost},
 		{"another tenure has begun since", func(m *machine, _ units.UnitID) {
 			m.delete(m.keys.Alive("n1"))
 			m.put(m.keys.Alive("n1"), units.Alive{})
@@ -62,6 +63,9 @@ func TestABoundUnitIsNotStartedOnWhatIsOnlyRemembered(t *testing.T) {
 		{"the assignment says less than it did", func(m *machine, id units.UnitID) {
 			m.put(m.keys.Unit("n1", id), units.Assignment{Desired: units.DesiredStage, Tenure: m.place.Tenure})
 		}, units.ReasonOffline},
+		{"it is to stop", func(m *machine, id units.UnitID) {
+			m.put(m.keys.Unit("n1", id), units.Assignment{Desired: units.DesiredStop, Tenure: m.place.Tenure})
+		}, ""},
 		{"the cluster is another", func(m *machine, _ units.UnitID) { m.put(m.keys.Cluster(), units.Cluster{ID: "d", Epoch: 1}) }, units.ReasonOffline},
 		{"the epoch was raised", func(m *machine, _ units.UnitID) { m.put(m.keys.Cluster(), units.Cluster{ID: "c", Epoch: 2}) }, units.ReasonOffline},
 		{"the cluster is missing", func(m *machine, _ units.UnitID) { m.delete(m.keys.Cluster()) }, units.ReasonOffline},

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nsched/nsched/units/loop/looptest"
 )
 
 // reaped is a world in which a reaper looks on.
@@ -184,6 +186,48 @@ func TestATenureThatIsFreshAgainIsSpared(t *testing.T) {
 		t.Error("the next one was killed")
 	}
 	_ = u
+}
+
+// The guard was held up, and told that it is fresh before the reaper heard whether anything was left to kill.
+func TestATenureThatIsFreshAgainWhileAUnitIsLookedForIsSpared(t *testing.T) {
+	w := reaped(t)
+	u := w.start("app", 0)
+	w.run(listEvery)
+	w.guard.paused, w.reaper.paused = true, true
+	w.run(2 * FenceAfter)
+	b := w.reaper.bench
+	b.Now = w.now
+	for b.Exec.Find("look-bound", "") == nil {
+		b.Step()
+		for _, task := range b.Exec.Waiting() {
+			if task.Kind != "look-bound" {
+				task.Run(looptest.Applied)
+			}
+		}
+	}
+	w.word.FreshUntil = w.now.Boot + FenceAfter
+	b.Step()
+	b.Settle()
+	if w.called("kill", u) || !w.called("look", u) {
+		t.Errorf("%v", w.calls)
+	}
+}
+
+// A note that could not be read names no tenure and no time to stop, until it can.
+func TestANoteCountsAsItIsNow(t *testing.T) {
+	w := reaped(t)
+	u := w.note("app", 0)
+	tenure := u.Tenure
+	u.Tenure = 0
+	w.run(2 * listEvery)
+	u.Tenure, u.StopTimeout = tenure, 4*time.Second
+	w.run(2 * listEvery)
+	until := w.state().FreshUntil
+	w.guard.paused = true
+	w.until("it is dead", func() bool { return !u.running })
+	if late := u.endedAt - until - u.StopTimeout; late < 0 || late > 200*time.Millisecond {
+		t.Errorf("it was killed %s after its time to stop was over", late)
+	}
 }
 
 func TestANewTenureIsNoSurprise(t *testing.T) {

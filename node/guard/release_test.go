@@ -344,7 +344,7 @@ func TestNothingIsFresherThanWasTold(t *testing.T) {
 	told := w.word
 	w.wordErr = errors.New("no space left on device")
 	w.until("the tenure ceases to be fresh", func() bool { return !w.fresh() })
-	if w.now.Boot > told.FreshUntil+FenceAfter {
+	if w.now.Boot > told.FreshUntil+tick {
 		t.Errorf("it ceased at %s, told was %s", w.now.Boot, told.FreshUntil)
 	}
 	w.until("it is dead", func() bool { return !u.running })
@@ -367,28 +367,100 @@ func TestTheWordOfATenureThatIsGivenUpStandsStill(t *testing.T) {
 	}
 }
 
-func TestAClaimFindsTheClusterThatWasProbed(t *testing.T) {
-	w := newWorld(t)
-	w.put(w.keys.Cluster(), units.Cluster{ID: "c1", Epoch: 1, Schema: 1})
-	w.startGuard()
-	b := w.guard.bench
-	for b.Exec.Find("claim", "") == nil {
-		b.Step()
-		for _, task := range b.Exec.Waiting() {
-			if task.Kind != "claim" {
-				task.Run(looptest.Applied)
+func TestAClaimFindsWhatWasProbed(t *testing.T) {
+	for name, c := range map[string]struct {
+		meanwhile func(*world)
+		then      func(*world) bool
+	}{
+		"the epoch rose": {
+			func(w *world) { w.put(w.keys.Cluster(), units.Cluster{ID: "c1", Epoch: 2, Schema: 1}) },
+			func(w *world) bool { return w.fresh() && w.claimed == 1 && w.memory.Cluster.Epoch == 2 },
+		},
+		"another machine registered the name": {
+			func(w *world) { w.put(w.keys.Node("n1"), units.Node{Key: "another's"}) },
+			func(w *world) bool { return w.state().Phase == PhaseRefused && w.alive() == 0 },
+		},
+		"a twin was faster": {
+			func(w *world) {
+				twins, err := w.etcd.Grant(w.t.Context(), time.Hour)
+				must(w, err)
+				_, err = w.etcd.Txn(w.t.Context(), registry.Txn{Then: []registry.Op{
+					{Kind: registry.OpPut, Key: w.keys.Alive("n1"), Value: []byte(`{"v":1}`), Lease: twins.ID},
+				}})
+				must(w, err)
+			},
+			func(w *world) bool {
+				return w.state().Phase == PhaseProbing && w.state().Reason.Code == reasonClaimed && w.claimed == 0
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.put(w.keys.Cluster(), units.Cluster{ID: "c1", Epoch: 1, Schema: 1})
+			w.startGuard()
+			b := w.guard.bench
+			for b.Exec.Find("claim", "") == nil {
+				b.Step()
+				for _, task := range b.Exec.Waiting() {
+					if task.Kind != "claim" {
+						task.Run(looptest.Applied)
+					}
+				}
 			}
-		}
+			c.meanwhile(w)
+			before := w.alive()
+			b.Exec.RunAll()
+			if w.alive() != before || w.state().Tenure != 0 {
+				t.Errorf("it claimed by what was so no more: %+v", w.state())
+			}
+			for range 30 {
+				w.run(time.Second)
+				if w.state().Tenure != 0 && w.state().Tenure == before {
+					t.Fatalf("it holds what is another's: %+v", w.state())
+				}
+			}
+			if !c.then(w) {
+				t.Errorf("%d claims, %+v, alive is %d", w.claimed, w.state(), w.alive())
+			}
+		})
 	}
-	w.put(w.keys.Cluster(), units.Cluster{ID: "c1", Epoch: 2, Schema: 1})
-	b.Exec.RunAll()
-	if w.alive() != 0 {
-		t.Error("it claimed in a cluster that it had not seen")
-	}
+}
+
+func TestANameThatIsForgottenIsClaimed(t *testing.T) {
+	w := newWorld(t)
+	w.put(w.keys.Node("n1"), units.Node{Key: "other"})
+	w.startGuard()
+	w.until("it is refused", func() bool { return w.state().Phase == PhaseRefused })
+	w.remove(w.keys.Node("n1"))
 	w.until("it is fresh", w.fresh)
-	w.run(30 * time.Second)
-	if w.claimed != 1 || w.memory.Cluster.Epoch != 2 {
-		t.Errorf("%d claims, %+v", w.claimed, w.memory)
+}
+
+// A view may lag, and tell only after a claim how the place was before it.
+func TestWhatIsToldLateOfThePlaceBeforeATenureDoesNotEndIt(t *testing.T) {
+	for name, before := range map[string]func(*world){
+		"in the first tenure":        func(*world) {},
+		"after one that was adopted": (*world).startGuard,
+		"after one in which etcd went back": func(w *world) {
+			placeSink{w.shell()}.Apply(registry.Batch{Regressed: true, Relisted: true, Revision: w.etcd.Revision()})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t).begin()
+			before(w)
+			w.until("it is fresh", w.fresh)
+			w.shell().asked = w.state().Tenure
+			w.until("a new tenure is fresh", func() bool { return w.claimed > 1 && w.fresh() })
+			w.run(time.Second)
+			tenure, alive := w.state().Tenure, w.keys.Alive("n1")
+			place := placeSink{w.shell()}
+			place.Apply(registry.Batch{Revision: tenure - 1, Changes: []registry.Change{{KeyValue: registry.KeyValue{Key: alive}, Deleted: true}}})
+			w.run(time.Second)
+			place.Apply(registry.Batch{Revision: tenure, Changes: []registry.Change{{KeyValue: registry.KeyValue{Key: alive, CreateRevision: tenure}}}})
+			w.run(10 * time.Second)
+			if w.state().Tenure != tenure || !w.fresh() || w.claimed != 2 {
+				t.Errorf("tenure %d became %+v", tenure, w.state())
+			}
+		})
 	}
 }
 
