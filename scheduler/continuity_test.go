@@ -38,7 +38,7 @@ func TestASchedulerThatIsStartedWhileTheClockCannotBeReadWaitsForIt(t *testing.T
 			st2 := &stage{Bench: looptest.NewBench(t), t: t, etcd: st.etcd, keys: st.keys}
 			st2.Now, st2.Tick = st.Now, st.Tick
 			st2.s, err = New(Options{
-				Self: units.Leader{Name: "s2"}, ClusterID: "another", Keys: st.keys, KV: looptest.NewKV(st.etcd),
+				Self: units.Leader{Name: "s2"}, ClusterID: "another", Keys: st.keys, KV: looptest.NewKV(st.etcd), Leases: prompt(),
 				Mail: st2.Mail, Executor: st2.Exec, Seen: disk,
 			})
 			if err != nil {

@@ -184,7 +184,7 @@ func onStageKV(t *testing.T) (*stage, *noSpace) {
 	b.Tick = func(d time.Duration) { clock += d; st.etcd.Advance(clock) }
 	ns := &noSpace{KV: looptest.NewKV(st.etcd)}
 	var err error
-	st.s, err = New(Options{Self: units.Leader{Name: "s1", API: "http://s1:7441"}, ClusterID: "the-cluster", Keys: keys, KV: ns, Mail: b.Mail, Executor: b.Exec})
+	st.s, err = New(Options{Self: units.Leader{Name: "s1", API: "http://s1:7441"}, ClusterID: "the-cluster", Keys: keys, KV: ns, Leases: prompt(), Mail: b.Mail, Executor: b.Exec})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -378,7 +378,7 @@ func TestARecordOfAnEarlierTenureIsNoLoss(t *testing.T) {
 			st.Exec.RunAll()
 		}
 		var err error
-		st2.s, err = New(Options{Self: units.Leader{Name: "s2"}, ClusterID: "x", Keys: st.keys, KV: looptest.NewKV(st.etcd), Mail: st2.Mail, Executor: st2.Exec})
+		st2.s, err = New(Options{Self: units.Leader{Name: "s2"}, ClusterID: "x", Keys: st.keys, KV: looptest.NewKV(st.etcd), Leases: prompt(), Mail: st2.Mail, Executor: st2.Exec})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -525,7 +525,7 @@ func TestAFollowerHoldsNothingOfWhatCameAndWent(t *testing.T) {
 	st.node("n1")
 	st2 := &stage{Bench: looptest.NewBench(t), t: t, etcd: st.etcd, keys: st.keys}
 	var err error
-	st2.s, err = New(Options{Self: units.Leader{Name: "s2"}, ClusterID: "x", Keys: st.keys, KV: looptest.NewKV(st.etcd), Mail: st2.Mail, Executor: st2.Exec})
+	st2.s, err = New(Options{Self: units.Leader{Name: "s2"}, ClusterID: "x", Keys: st.keys, KV: looptest.NewKV(st.etcd), Leases: prompt(), Mail: st2.Mail, Executor: st2.Exec})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ const askAgain = time.Second
 // begin makes what this leader has seen of the nodes that of a new term: nothing.
 func (w *world) begin() {
 	for _, n := range w.nodes { // order-free: each node for itself
-		n.seen, n.downSince, n.asked = n.alive, 0, 0
+		n.seen, n.downSince, n.goneSince, n.asked = n.alive, 0, 0, 0
 	}
 	for name := range w.nodes { // order-free: it fills a set
 		w.dirtyNodes[name] = true
@@ -74,6 +74,9 @@ func (s *Scheduler) judge(now units.Instant, nowMs int64) units.Instant {
 		}
 		if !n.alive && n.goneMs == 0 {
 			n.goneMs = nowMs
+		}
+		if !n.alive && n.goneSince == 0 {
+			n.goneSince = now.Boot
 		}
 		if next, changed := n.avoid(nowMs); next != 0 || changed {
 			s.world.dirtyNodes[name] = s.world.dirtyNodes[name] || changed

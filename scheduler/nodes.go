@@ -37,6 +37,7 @@ type nodeFacts struct {
 	// Of the present term; see placement.Sighting.
 	seen      bool
 	downSince time.Duration // boot time since when the guard is seen without a daemon; 0 is not
+	goneSince time.Duration // boot time since when the guard is seen gone; 0 is not
 	asked     int           // after which loss etcd was asked for the rest of the lease; see Scheduler.round
 	askedAt   time.Duration // boot time of that
 	remaining time.Duration
@@ -66,7 +67,7 @@ func (n *nodeFacts) change(kind registry.Kind, c registry.Change) error {
 		}
 		return err
 	case registry.KindAlive:
-		n.alive, n.asked, n.stray = !c.Deleted, 0, 0
+		n.alive, n.asked, n.stray, n.goneSince = !c.Deleted, 0, 0, 0
 		switch {
 		case n.alive && c.Lease == 0 && c.CreateRevision != n.tenure:
 			n.stray = c.CreateRevision
@@ -116,6 +117,9 @@ func (n *nodeFacts) sighting(name units.NodeName, round int, now units.Instant) 
 	}
 	if n.downSince != 0 {
 		s.AgentDownFor = now.Boot - n.downSince
+	}
+	if n.goneSince != 0 {
+		s.GoneFor = now.Boot - n.goneSince
 	}
 	return s
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nsched/nsched/scheduler/placement"
 	"github.com/nsched/nsched/units"
 	"github.com/nsched/nsched/units/loop/looptest"
 	"github.com/nsched/nsched/units/registry"
@@ -28,7 +29,7 @@ func (st *stage) anotherOver(name string, kv registry.KV) *stage {
 	st2.Now = st.Now
 	st2.Tick = st.Tick
 	var err error
-	st2.s, err = New(Options{Self: units.Leader{Name: name}, ClusterID: "x", Keys: st.keys, KV: looptest.NewKV(kv), Mail: st2.Mail, Executor: st2.Exec})
+	st2.s, err = New(Options{Self: units.Leader{Name: name}, ClusterID: "x", Keys: st.keys, KV: looptest.NewKV(kv), Leases: prompt(), Mail: st2.Mail, Executor: st2.Exec})
 	if err != nil {
 		st.t.Fatal(err)
 	}
@@ -276,6 +277,50 @@ func TestANodeThatComesBackMeanwhileIsNotEvicted(t *testing.T) {
 		if after := st.assignments(); !maps.EqualFunc(before, after, func(a, b units.Assignment) bool { return a.Desired == b.Desired }) {
 			t.Errorf("%s\nwas %v and is %v", document, before, after)
 		}
+	}
+}
+
+// Leases that are revoked end one after the other, and so do those that guards give back when a restored etcd was
+// accepted. Whoever asked for the others as soon as the first was gone found them well, and evicted it.
+func TestLeasesThatEndOneAfterTheOtherEvictNothingAndOneThatStaysAwayIsReplaced(t *testing.T) {
+	st := leading(t)
+	st.s.o.Leases = placement.DefaultLeases()
+	nodes := []units.NodeName{"n1", "n2", "n3", "n4"}
+	for _, n := range nodes {
+		st.node(n)
+	}
+	st.submit(helloID, evicted(hello(1)), 1)
+	st.Advance(20 * time.Second)
+	home := st.home()
+	for _, n := range nodes {
+		st.lose(n)
+		st.Advance(30 * time.Millisecond)
+	}
+	for _, n := range nodes {
+		st.back(n)
+		st.Advance(30 * time.Millisecond)
+	}
+	st.Advance(20 * time.Second)
+	if len(st.assignments()) != 1 || st.home() != home {
+		t.Fatalf("evicted: %v", st.assignments())
+	}
+	for _, n := range nodes { // and so when each is back before the next goes
+		st.lose(n)
+		st.Advance(200 * time.Millisecond)
+		st.back(n)
+		st.Advance(200 * time.Millisecond)
+	}
+	if len(st.assignments()) != 1 || st.home() != home {
+		t.Fatalf("evicted: %v", st.assignments())
+	}
+	st.lose(home)
+	st.Advance(900 * time.Millisecond)
+	if st.home() != home {
+		t.Fatal("evicted at once")
+	}
+	st.Advance(time.Second)
+	if up := st.up(); len(up) != 1 || up[0] == home {
+		t.Errorf("runs on %v, and %s is lost", up, home)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nsched/nsched/scheduler/placement"
 	"github.com/nsched/nsched/units"
 	"github.com/nsched/nsched/units/loop/looptest"
 	"github.com/nsched/nsched/units/registry"
@@ -38,13 +39,20 @@ func onStage(t *testing.T) *stage {
 	}
 	st.s, err = New(Options{
 		Self: units.Leader{Name: "s1", API: "http://s1:7441"}, ClusterID: "the-cluster", Keys: keys,
-		KV: looptest.NewKV(st.etcd), Mail: b.Mail, Executor: b.Exec,
+		KV: looptest.NewKV(st.etcd), Leases: prompt(), Mail: b.Mail, Executor: b.Exec,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.Use(st.s)
 	return st
+}
+
+// prompt are times with which a loss is believed at once, for whoever looks at what follows from it.
+func prompt() placement.Leases {
+	l := placement.DefaultLeases()
+	l.Settle = 0
+	return l
 }
 
 // leading is a stage whose scheduler leads.

@@ -16,7 +16,7 @@ import (
 // told as gone.
 func (c cluster) standings(s *registry.Snapshot, list []nodeView) {
 	leases := placement.DefaultLeases()
-	leases.TermAge = leases.TTL
+	leases.TermAge, leases.Settle = leases.TTL, 0
 	sightings, seen := make([]placement.Sighting, 0, len(list)), make(map[units.NodeName]placement.Sighting, len(list))
 	for _, v := range list {
 		sight := c.sighting(s, v, leases)

@@ -19,6 +19,8 @@ type Sighting struct {
 	// lease: a hand has put it there, and nobody holds it.
 	Tenure int64
 	Stray  bool
+	// GoneFor is for how long this leader has seen alive/<node> gone.
+	GoneFor time.Duration
 	// Seen says that this leader has seen alive/<node> in its term: it knows that the key has gone
 	// since, and not while nobody led.
 	Seen bool
@@ -44,6 +46,10 @@ type Leases struct {
 	// AgentLostAfter is how long a daemon may be down before its node is told to give up its tenure; 0
 	// is for ever.
 	AgentLostAfter time.Duration
+	// Settle is how long a node has to be gone before its loss is believed. Leases that are revoked, or given
+	// back as by all who begin anew in a restored etcd, end one after the other, and asking for the others
+	// tells of none that is yet to end. 0 is not at all.
+	Settle time.Duration
 	// TermAge is how long this leader has had a complete view of the cluster.
 	TermAge time.Duration
 	// Thaw is how much longer nodes have to return since evictions were last frozen in this term: they
@@ -53,7 +59,7 @@ type Leases struct {
 
 // DefaultLeases are the times that guards and schedulers are built with.
 func DefaultLeases() Leases {
-	return Leases{TTL: 15 * time.Second, Keepalive: 2 * time.Second, AgentLostAfter: 5 * time.Minute}
+	return Leases{TTL: 15 * time.Second, Keepalive: 2 * time.Second, Settle: time.Second, AgentLostAfter: 5 * time.Minute}
 }
 
 // Losses is what to believe of every node.
@@ -92,6 +98,7 @@ type Verdict struct {
 //	gone, a person confirms it                 lost
 //	gone, an earlier term recorded it          lost
 //	gone while nobody led, first TTL of a term unknown: it may come back
+//	gone, and not for long                     unknown: it may be back at once
 //	gone, the others were not asked            unknown
 //	gone, and more than a third is lost        frozen
 //	gone, and it was so within the last TTL    frozen: of nodes that return, one is the last
@@ -113,7 +120,7 @@ func Lost(sightings []Sighting, l Leases) Losses {
 		switch {
 		case !s.Alive:
 			out.Lost++
-			fresh = fresh || !s.recorded()
+			fresh = fresh || !s.recorded() && s.GoneFor >= l.Settle
 		case planted.On(planted.BrakeExpiredOnly): // breaks: the first of a room that went dark are evicted before the last are seen to go
 		case s.Asked && s.Remaining < l.TTL-2*l.Keepalive:
 			out.Lost++
@@ -186,6 +193,9 @@ func (l Leases) verdict(s Sighting, out *Losses) Verdict {
 	case out.Frozen:
 		return say(Frozen, units.ReasonEvictionsFrozen,
 			"%d of %d nodes are lost, more than a third: nothing is evicted until they return or nsched nodes confirm-lost", out.Lost, out.Total)
+	case s.GoneFor < l.Settle:
+		again(l.Settle - s.GoneFor)
+		return say(Unknown, units.ReasonNodeLost, "its lease has just ended; it has %s to return", l.Settle-s.GoneFor)
 	case out.Ask:
 		return say(Unknown, units.ReasonNodeLost, "its lease ended; the others are being asked first")
 	case l.Thaw > 0:

@@ -19,11 +19,11 @@ import (
 //	unasked  alive, not asked                  recorded lost, and on record
 //	daemon   alive, its daemon is down         sure     lost, and confirmed
 //	fenced   alive, told to give up its tenure gave up  lost, having been told so
-//	copy     alive, with the key of another
+//	copy     alive, with the key of another    just gone lost a moment ago
 func sightings(words ...string) []placement.Sighting {
 	var list []placement.Sighting
 	for i, word := range words {
-		s := placement.Sighting{Node: units.NodeName(fmt.Sprintf("n%02d", i)), Tenure: 100, Seen: true, Asked: true, Remaining: 14 * time.Second}
+		s := placement.Sighting{Node: units.NodeName(fmt.Sprintf("n%02d", i)), Tenure: 100, Seen: true, Asked: true, Remaining: 14 * time.Second, GoneFor: time.Second}
 		s.Alive, s.Agent = true, true
 		switch word {
 		case "late":
@@ -36,6 +36,8 @@ func sightings(words ...string) []placement.Sighting {
 			s.Agent, s.AgentDownFor = false, time.Hour
 		case "down":
 			s.Alive, s.Agent = false, false
+		case "just gone":
+			s.Alive, s.Agent, s.GoneFor = false, false, 300*time.Millisecond
 		case "absent":
 			s.Alive, s.Agent, s.Seen = false, false, false
 		case "recorded":
@@ -75,6 +77,8 @@ func TestLost(t *testing.T) {
 		{name: "two of five freeze", age: time.Hour, nodes: []string{"down", "down", "up", "up", "up"}, want: []string{"frozen", "frozen", "ready", "ready", "ready"}, frozen: true},
 		{name: "a lease that is about to end counts as lost and is not", age: time.Hour, nodes: []string{"down", "late", "up"}, want: []string{"frozen", "ready", "ready"}, frozen: true},
 		{name: "the others are asked before one is evicted", age: time.Hour, nodes: []string{"down", "unasked", "up"}, want: []string{"unknown", "ready", "ready"}, ask: true},
+		{name: "one that has just gone may be back", age: time.Hour, nodes: []string{"just gone", "unasked", "up"}, want: []string{"unknown", "ready", "ready"}, again: 700 * time.Millisecond},
+		{name: "one that has just gone counts for the brake", age: time.Hour, nodes: []string{"just gone", "down", "up", "up", "up"}, want: []string{"frozen", "frozen", "ready", "ready", "ready"}, frozen: true},
 		{name: "nobody is asked while all is well", age: time.Hour, nodes: []string{"unasked", "unasked"}, want: []string{"ready", "ready"}},
 		{name: "nobody is asked for a loss on record", age: time.Hour, nodes: []string{"recorded", "unasked"}, want: []string{"lost", "ready"}},
 		{name: "a new leader waits for what it has never seen", age: 4 * time.Second, nodes: []string{"absent", "up", "up"}, want: []string{"unknown", "ready", "ready"}, again: 11 * time.Second},
