@@ -83,6 +83,9 @@ func TestWhatIsHeldStaysHeldUntilTheEpochIsRaised(t *testing.T) {
 	j := judgeOver(t, d)
 	j.read("a", 1, 100)
 	j.read("a", 1, 40)
+	if !j.c.Turned() || j.c.Turned() {
+		t.Fatal("it does not say, once, that everything is to be read anew")
+	}
 	if j.c.Trusted() || !strings.Contains(j.c.Held(), "ack-restore") {
 		t.Fatalf("held %q", j.c.Held())
 	}
@@ -145,6 +148,38 @@ func TestADiskThatCannotBeReadIsNotTrustedAndReadAgain(t *testing.T) {
 	j.Advance(10 * time.Second)
 	if !j.c.Trusted() || j.c.Held() != "" || d.kept.N != 5 {
 		t.Fatalf("held %q, kept %+v", j.c.Held(), d.kept)
+	}
+}
+
+// What is held says nothing new: nothing would ever save it after that.
+func TestWhatIsHeldWhileTheDiskIsBusyIsSavedToo(t *testing.T) {
+	d := &disk{}
+	j := judgeOver(t, d)
+	j.Settle()
+	j.c.Read(units.Cluster{ID: "a", Epoch: 1}, units.Clock{N: 5})
+	j.Bench.Step()
+	save := j.Exec.Find("seen-save", "")
+	j.c.Doubt()
+	save.Run(looptest.Applied)
+	j.Settle()
+	if d.kept.N != 5 || d.kept.Held == "" {
+		t.Fatalf("kept %+v", d.kept)
+	}
+}
+
+func TestWhatCouldNotBeSavedIsSavedLater(t *testing.T) {
+	d := &disk{}
+	j := judgeOver(t, d)
+	j.Settle()
+	d.err = errors.New("no space left on device")
+	j.read("a", 1, 5)
+	j.Advance(10 * time.Second)
+	if d.err = nil; !j.c.Trusted() || d.kept.N != 0 {
+		t.Fatalf("trusted %v, kept %+v", j.c.Trusted(), d.kept)
+	}
+	j.Advance(10 * time.Second)
+	if d.kept.N != 5 {
+		t.Fatalf("kept %+v", d.kept)
 	}
 }
 

@@ -469,6 +469,59 @@ func TestALeaderWithoutAWatchLearnsFromItsRenewalThatItsLeaseEnded(t *testing.T)
 	}
 }
 
+func TestAKeyOfItsNameThatAHandHasMadeIsNotTheCandidatesOwn(t *testing.T) {
+	c := newCandidates(t, 1)
+	s := c.seats[0]
+	s.Step()
+	s.Exec.Find("grant", "").Run(looptest.Applied)
+	s.Step()
+	create := s.Exec.Find("campaign", "")
+	op := registry.Op{Kind: registry.OpPut, Key: create.Key, Value: []byte("by hand")}
+	if _, err := c.twin.Txn(t.Context(), registry.Txn{Then: []registry.Op{op}}); err != nil {
+		t.Fatal(err)
+	}
+	create.Run(looptest.Applied)
+	s.Step()
+	if got := s.e.State(c.now); got != registry.StateFollower {
+		t.Fatal(got)
+	}
+	c.settle(time.Second)
+	if term, ok := s.e.Term(c.now); !ok || term.Key == create.Key {
+		t.Fatalf("%s %+v", s.e.State(c.now), term)
+	}
+}
+
+// The answer to the creation was lost, and by the time of the next the older candidate had gone: between the two it led,
+// and wrote.
+func TestATermBeginsBehindWhatTheLeaderBeforeItWroteLast(t *testing.T) {
+	c := newCandidates(t, 1)
+	c.settle(0)
+	first, second := c.seats[0], c.seat("s1")
+	c.seats = append(c.seats, second)
+	second.Step()
+	second.Exec.Find("grant", "").Run(looptest.Applied)
+	second.Step()
+	second.Exec.Find("campaign", "").Run(looptest.ReplyLost)
+	second.Step()
+	res, err := c.twin.Txn(t.Context(), registry.Txn{Then: []registry.Op{{Kind: registry.OpPut, Key: c.keys.Clock(), Value: []byte("{}")}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.e.Resign()
+	first.Settle()
+	for round := 0; round < 50 && second.e.State(c.now) != registry.StateLeader; round++ {
+		c.move(50 * time.Millisecond)
+		second.Step()
+		if task := second.Exec.Find("campaign", ""); task != nil { // what it views comes later
+			task.Run(looptest.Applied)
+			second.Step()
+		}
+	}
+	if term, ok := second.e.Term(c.now); !ok || term.Since <= res.Revision || term.CreateRevision > res.Revision {
+		t.Fatalf("%s: %+v, and the last write was at %d", second.e.State(c.now), term, res.Revision)
+	}
+}
+
 func TestAKeyThatAnOperatorTookFromItsLeaseIsNoLeadership(t *testing.T) {
 	c := newCandidates(t, 1)
 	c.settle(0)

@@ -401,6 +401,100 @@ func TestAnEtcdThatWentBackIsReported(t *testing.T) {
 	}
 }
 
+// One watch had told of a revision that the others had not come to, so nothing of it was applied: that etcd once was there
+// shows all the same.
+func TestAnEtcdThatWentBackBehindWhatOneWatchHasToldIsReported(t *testing.T) {
+	r := newRig(t, t, "")
+	r.Settle()
+	r.w.watches[1].deaf = true
+	r.w.put("/elsewhere", "v")
+	backup := r.w.Snapshot()
+	r.w.put("/a/1", "v")
+	r.Settle()
+	if r.view.Revision() >= backup.Revision() {
+		t.Fatalf("at %d", r.view.Revision())
+	}
+	r.w.Restore(backup)
+	r.Advance(20 * time.Second)
+	if last := r.sink.batches[len(r.sink.batches)-1]; !last.Regressed || r.view.Revision() != r.w.Revision() {
+		t.Fatalf("%+v", last)
+	}
+}
+
+// What is read is compacted away while it is: the read that begins anew is asked for every key too.
+func TestAReloadThatIsBegunAnewDeliversEveryKey(t *testing.T) {
+	r := newRig(t, t, "")
+	for i := range 10 {
+		r.w.put(fmt.Sprintf("/a/%d", i), "v")
+	}
+	r.Settle()
+	r.view.Reload()
+	r.Step()
+	r.Exec.Find("range", "").Run(looptest.Applied)
+	r.Step()
+	r.w.put("/elsewhere", "v")
+	if err := r.w.Compact(r.w.Revision()); err != nil {
+		t.Fatal(err)
+	}
+	r.Settle()
+	r.Advance(5 * time.Second)
+	if last := r.sink.batches[len(r.sink.batches)-1]; !last.Relisted || len(last.Changes) != 10 || r.view.State(r.Now).Relists != 2 {
+		t.Fatalf("%d changes, %+v", len(last.Changes), r.view.State(r.Now))
+	}
+}
+
+// The new history has come past what was seen, so nothing shows that it is one: a key that is older in it than it was has
+// changed all the same.
+func TestAKeyThatIsOlderThanItWasHasChanged(t *testing.T) {
+	r := newRig(t, t, "/")
+	r.w.put("/a/1", "old")
+	backup := r.w.Snapshot()
+	r.w.put("/a/1", "new")
+	r.Settle()
+	r.w.hush()
+	r.w.Restore(backup)
+	for range 3 {
+		r.w.put("/elsewhere", "v")
+	}
+	r.Advance(20 * time.Second)
+	if last := r.sink.batches[len(r.sink.batches)-1]; len(last.Changes) != 1 || string(last.Changes[0].Value) != "old" {
+		t.Fatalf("%+v", last)
+	}
+}
+
+// A member that lags behind answers, and so does an etcd that was restored: a watch that is told of revisions which have
+// long passed brings nothing, and is given up like one that says nothing.
+func TestProgressThatIsBehindIsNoSignOfLife(t *testing.T) {
+	r := newRig(t, t, "/")
+	r.w.put("/a/1", "v")
+	r.Settle()
+	r.w.hush()
+	r.w.put("/a/2", "v")
+	for range 16 {
+		for _, s := range r.w.watches {
+			s.deliver(registry.WatchResponse{Revision: 1})
+		}
+		r.Advance(time.Second)
+	}
+	if s := r.view.State(r.Now); s.Relists != 1 || s.Revision != r.w.Revision() {
+		t.Fatalf("%+v", s)
+	}
+}
+
+// What a watch is told of was so when it asked, not when the answer came.
+func TestTheStateIsAsOldAsTheQuestionThatWasAnswered(t *testing.T) {
+	r := newRig(t, t, "/")
+	r.Settle()
+	r.w.held = true
+	r.Advance(8 * time.Second) // asked after five, and again since
+	r.w.held = false
+	r.w.flush()
+	r.Step()
+	if s := r.view.State(r.Now); s.Age < 2*time.Second || s.Age > 4*time.Second {
+		t.Fatalf("%+v", s)
+	}
+}
+
 // After a restore the revision that was wanted last lay far ahead, and the view asked for it fifty times a
 // second until the new history had come as far.
 func TestARevisionOfAnotherHistoryIsWantedNoMore(t *testing.T) {
