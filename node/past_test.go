@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nsched/nsched/node/converge"
+	"github.com/nsched/nsched/node/systemd"
 	"github.com/nsched/nsched/units"
 )
 
@@ -82,6 +83,27 @@ func TestAnAttemptNumberThatIsUsedAnewStarts(t *testing.T) {
 			m.wantRuns(id, true)
 		})
 	}
+}
+
+// What a unit is remembered for is how the attempt before ended, not the one that is assigned while that is cleared
+// away.
+func TestAnAttemptThatIsAssignedWhileTheOneBeforeIsClearedAwayStarts(t *testing.T) {
+	m := newMachine(t)
+	m.lease()
+	id := m.assign("one", singletonApp, units.DesiredRun)
+	m.wantStatus(id, units.StateRunning, "")
+	m.systemd.Die(id, systemd.Program{})
+	m.systemd.Advance(m.Now)
+	m.Advance(time.Minute)
+	if s := m.status(id); !s.State.Terminal() {
+		t.Fatalf("it is %+v", s)
+	}
+	m.delete(m.keys.Unit("n1", id))
+	m.settleBut("reset")
+	m.assign("one", singletonApp, units.DesiredRun)
+	m.settleBut("reset")
+	m.wantStatus(id, units.StateRunning, "")
+	m.wantRuns(id, true)
 }
 
 func TestANodeRemembersTheLastAttemptsThatEnded(t *testing.T) {

@@ -464,4 +464,35 @@ func TestWhatIsToldLateOfThePlaceBeforeATenureDoesNotEndIt(t *testing.T) {
 	}
 }
 
+// A keepalive hung from before the tenure began until after, and was answered that the lease before is gone.
+func TestAnAnswerAboutAnEarlierLeaseSaysNothingOfThisOne(t *testing.T) {
+	w := newWorld(t).begin()
+	var hangs *looptest.Task
+	b := w.guard.bench
+	w.settle = func() {
+		b.Now = w.now
+		for ran := true; ran || b.Mail.Len() > 0; {
+			b.Step()
+			ran = false
+			for _, task := range b.Exec.Waiting() {
+				if hangs == nil && task.Kind == "keepalive" {
+					hangs = task
+				}
+				if task != hangs {
+					task.Run(looptest.Applied)
+					ran = true
+				}
+			}
+		}
+	}
+	w.until("a keepalive hangs", func() bool { return hangs != nil })
+	w.put(w.keys.Fence("n1"), units.Fence{Tenure: w.state().Tenure})
+	w.until("a new tenure is fresh", func() bool { return w.claimed == 2 && w.fresh() })
+	hangs.Run(looptest.Applied)
+	w.run(10 * time.Second)
+	if w.claimed != 2 || !w.fresh() {
+		t.Errorf("%d claims, %+v", w.claimed, w.state())
+	}
+}
+
 var _ registry.KV = wire{}

@@ -266,6 +266,13 @@ type wire struct {
 
 var errCut = fmt.Errorf("the network is cut: %w", registry.ErrUnavailable)
 
+// within fails the test if a request may hang for longer. One that lands late has no limit any more.
+func (k wire) within(ctx context.Context, limit time.Duration) {
+	if until, ok := ctx.Deadline(); ok && time.Until(until) > limit {
+		k.w.t.Errorf("a request may hang for %s", time.Until(until))
+	}
+}
+
 func (k wire) Range(ctx context.Context, r registry.Range) (registry.RangeResult, error) {
 	if k.w.cut {
 		return registry.RangeResult{}, errCut
@@ -295,6 +302,7 @@ func (k wire) Grant(ctx context.Context, ttl time.Duration) (registry.Lease, err
 }
 
 func (k wire) KeepAlive(ctx context.Context, id registry.LeaseID) (registry.Lease, error) {
+	k.within(ctx, KeepaliveEvery)
 	if k.w.cut {
 		return registry.Lease{}, errCut
 	}
@@ -302,6 +310,7 @@ func (k wire) KeepAlive(ctx context.Context, id registry.LeaseID) (registry.Leas
 }
 
 func (k wire) Revoke(ctx context.Context, id registry.LeaseID) error {
+	k.within(ctx, revokeWithin)
 	if k.w.cut {
 		return errCut
 	}
