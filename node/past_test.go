@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -127,5 +128,28 @@ func TestANodeRemembersTheLastAttemptsThatEnded(t *testing.T) {
 		if len(kept) != pastKept || second || !third {
 			t.Errorf("%s remembers %d, the second: %v, the third: %v", what, len(kept), second, third)
 		}
+	}
+}
+
+// full is a disk that takes nothing more.
+type full struct{ Records }
+
+func (full) Save(Record) error { return errors.New("no space left on device") }
+
+func TestTheOldestIsNotGivenUpForWhatTheDiskDoesNotTake(t *testing.T) {
+	m := newMachine(t)
+	m.Advance(time.Minute)
+	bury := func(n int) error {
+		id := units.UnitID{Namespace: "default", App: "a", Slot: "0", Generation: 1, Attempt: units.Attempt(n)}
+		return m.d.bury(&unit{rec: Record{Version: recordVersion, ID: id, Revision: int64(n), Ended: &converge.Ending{State: units.StateStopped}}})(t.Context())
+	}
+	for n := 1; n <= pastKept; n++ {
+		if err := bury(n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.d.o.Past = full{m.d.o.Past}
+	if err := bury(pastKept + 1); err == nil || len(m.past) != pastKept {
+		t.Errorf("said %v; the disk remembers %d", err, len(m.past))
 	}
 }

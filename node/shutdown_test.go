@@ -123,6 +123,18 @@ func TestADaemonLeavesWhenItHasLookedOnceMoreAndAllIsTold(t *testing.T) {
 		m.Advance(10 * time.Second)
 		left(m, true, "it is stopped")
 	})
+	t.Run("while a report is under way that is no more what is so, it stays", func(t *testing.T) {
+		m := newMachine(t)
+		m.lease()
+		id := m.assign("bound", singletonApp, units.DesiredRun)
+		m.wantStatus(id, units.StateRunning, "")
+		m.shutDown(id)
+		m.d.Leave()
+		m.Advance(10 * time.Second)
+		m.d.units[id].report.inFlight = true // and what the registry holds is what is wanted
+		m.d.depart()
+		left(m, false, "the report may land yet")
+	})
 	t.Run("what was listed before says nothing", func(t *testing.T) {
 		m := newMachine(t)
 		m.shutDown()

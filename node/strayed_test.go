@@ -219,3 +219,22 @@ func TestANodeMakesOneRequestAboutItsRegistrationAtATime(t *testing.T) {
 		t.Errorf("met %v", met)
 	}
 }
+
+func TestARegistrationThatTheViewHasNotSeenYetIsNotPutAgain(t *testing.T) {
+	m := newMachine(t)
+	m.Settle()
+	m.deaf = true
+	for range 50 {
+		if m.Advance(20 * time.Millisecond); m.ours() {
+			break
+		}
+	}
+	put := m.there(m.keys.Node("n1")).ModRevision
+	if put == 0 {
+		t.Fatal("it never registered")
+	}
+	m.Advance(5 * putApart)
+	if now := m.there(m.keys.Node("n1")).ModRevision; now != put {
+		t.Errorf("it was put at revision %d, and again at %d", put, now)
+	}
+}
