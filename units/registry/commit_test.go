@@ -251,6 +251,20 @@ func TestOneConflictDoesNotFailItsNeighbours(t *testing.T) {
 	}
 }
 
+func TestWhatAnothersConflictHeldUpIsWrittenBeforeWhatCameBehindIt(t *testing.T) {
+	d := newDesk(t, registry.CommitterOptions{}, nil)
+	d.write(put("/taken", "1"))
+	d.commit(
+		registry.Group{Tag: 1, If: []registry.Compare{absent("/taken")}, Then: []registry.Op{put("/a", "1")}},
+		registry.Group{Tag: 2, Then: []registry.Op{put("/k", "former")}},
+		registry.Group{Tag: 3, Then: []registry.Op{put("/k", "latter")}},
+	)
+	d.Settle()
+	if got := string(d.read("/k").Value); got != "latter" || d.results[2].Outcome != registry.Committed {
+		t.Errorf("the %s was written last, %+v", got, d.results[2])
+	}
+}
+
 // Groups that share a transaction share what they compare alike, and nothing else: one whose comparison fails is not
 // written because another's, of the same key, holds.
 func TestAComparisonThatIsAlmostAnothersIsMadeToo(t *testing.T) {
@@ -495,6 +509,16 @@ func TestWhatWasNotTakenIsNotSentAgainInDoubtNorInAnotherTerm(t *testing.T) {
 				d.t.Fatal(err)
 			}
 			d.term = d.newTerm()
+			d.c.Begin(d.Now, d.term)
+		},
+		"another of the same revision has, in a restored etcd": func(d *desk, other *looptest.Task) {
+			other.Run(looptest.Applied)
+			if err := d.twin.Revoke(d.t.Context(), d.term.Lease); err != nil {
+				d.t.Fatal(err)
+			}
+			revision := d.term.CreateRevision
+			d.term = d.newTerm()
+			d.term.CreateRevision = revision
 			d.c.Begin(d.Now, d.term)
 		},
 	}
