@@ -1,11 +1,14 @@
 package node
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/nsched/nsched/node/guard"
 	"github.com/nsched/nsched/node/systemd"
 	"github.com/nsched/nsched/units"
 )
@@ -91,6 +94,47 @@ func TestABoundUnitIsNotStartedOnWhatIsOnlyRemembered(t *testing.T) {
 				t.Errorf("admitted as %+v, put off with %s; want %s", u.admission, u.launch.Failure, c.code)
 			}
 			m.wantRuns(id, false)
+		})
+	}
+}
+
+// mute is a guard that does not answer.
+type mute struct{}
+
+func (mute) State(context.Context) (guard.State, error) {
+	return guard.State{}, errors.New("connection refused")
+}
+
+// Its shim would be told no, and its attempt be over.
+func TestABoundUnitWaitsWhileItsGuardDoesNotVouchForTheNode(t *testing.T) {
+	for name, change := range map[string]func(*machine){
+		"it is not fresh":                func(m *machine) { m.fresh = false },
+		"it gives the tenure up":         func(m *machine) { m.place.Phase = guard.PhaseReleasing },
+		"it does not answer":             func(m *machine) { m.d.o.Guard = mute{} },
+		"the tenure is known to be over": func(m *machine) { m.d.lost = m.place.Tenure },
+		"it knows of no tenure so late":  func(m *machine) { m.place.Tenure-- },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMachine(t)
+			m.lease()
+			m.Advance(10 * time.Second)
+			assigned := m.place.Tenure
+			change(m)
+			m.Advance(guardEvery)
+			was := m.place.Tenure
+			m.place.Tenure = assigned
+			id := m.assign("one", singletonApp, units.DesiredRun)
+			m.place.Tenure = was
+			m.Advance(3 * time.Second)
+			if u := m.d.units[id]; u.launches > 0 || u.admission.token != 0 {
+				t.Errorf("it was asked about: %d times put off, admitted as %+v", u.launches, u.admission)
+			}
+			if s := m.status(id); s.State != units.StateAssigned || s.Reason.Code != units.ReasonTenureLost {
+				t.Errorf("it is %s (%s)", s.State, s.Reason)
+			}
+			if _, started := m.started[id]; started {
+				t.Error("it was started")
+			}
 		})
 	}
 }

@@ -63,3 +63,18 @@ func TestANodeIsCutOffWhenItsGuardFencesAndNotBefore(t *testing.T) {
 		t.Errorf("cut off by the daemon's bad luck alone: %+v", c)
 	}
 }
+
+func TestADaemonThatNeverHeardOfTheRegistryIsCutOffSinceItBegan(t *testing.T) {
+	m := newMachine(t)
+	m.away, m.fresh = true, false
+	m.restart()
+	began := m.Now.Wall
+	m.Advance(guard.FenceAfter / 2)
+	if c := m.d.Overview().CutOff; c != nil {
+		t.Errorf("it has just begun, and says %+v", c)
+	}
+	m.Advance(guard.FenceAfter)
+	if c := m.d.Overview().CutOff; c == nil || c.Since.Before(began) {
+		t.Errorf("it began at %v, and says %+v", began, c)
+	}
+}
