@@ -400,6 +400,21 @@ func TestACrashLongAfterTheGuardWasUnsureIsACrash(t *testing.T) {
 	m.wantStatus(id, units.StateFailed, units.ReasonExited)
 }
 
+func TestACrashOfAUnitThatBeganAfterTheGuardWasUnsureIsACrash(t *testing.T) {
+	m := newMachine(t)
+	m.lease()
+	m.Advance(10 * time.Second)
+	m.fresh = false
+	m.Advance(10 * time.Second)
+	m.fresh = true
+	m.Advance(2 * guardEvery)
+	id := m.assign("one", singletonApp, units.DesiredRun)
+	m.Advance(10 * time.Second)
+	m.wantRuns(id, true)
+	m.systemd.Die(id, systemd.Program{ExitCode: 1})
+	m.wantStatus(id, units.StateFailed, units.ReasonExited)
+}
+
 // systemd hangs for a minute in the middle of a start, and does in the end what it was asked for, however
 // often that was.
 func TestABoundUnitWhoseStartHangsRunsOnce(t *testing.T) {

@@ -356,14 +356,19 @@ func TestNothingIsFresherThanWasTold(t *testing.T) {
 }
 
 func TestTheWordOfATenureThatIsGivenUpStandsStill(t *testing.T) {
-	w := newWorld(t).begin()
-	w.start("slow", 10*time.Second)
-	w.put(w.keys.Fence("n1"), units.Fence{Tenure: w.state().Tenure})
-	w.until("it is released", func() bool { return w.state().Phase == PhaseReleasing })
-	at := w.now.Boot
-	w.run(9 * time.Second)
-	if w.word.FreshUntil > at {
-		t.Errorf("it was given up at %s, and is fresh until %s by the word", at, w.word.FreshUntil)
+	for _, crashes := range []bool{false, true} {
+		w := newWorld(t).begin()
+		w.start("slow", 10*time.Second)
+		w.put(w.keys.Fence("n1"), units.Fence{Tenure: w.state().Tenure})
+		w.until("it is released", func() bool { return w.state().Phase == PhaseReleasing })
+		at := w.now.Boot
+		if crashes {
+			w.startGuard()
+		}
+		w.run(9 * time.Second)
+		if w.word.FreshUntil > at {
+			t.Errorf("it was given up at %s, and is fresh until %s by the word; the guard crashed: %v", at, w.word.FreshUntil, crashes)
+		}
 	}
 }
 
