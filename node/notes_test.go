@@ -128,6 +128,20 @@ func TestWhatCannotBeLookedAtCountsAsRunning(t *testing.T) {
 	m.wantNoted(id, true)
 }
 
+// systemd shows a unit as failed whose main process is gone, whatever it left behind.
+func TestAUnitThatFailedHasNotEndedWhileAProcessOfItIsThere(t *testing.T) {
+	m, s, _, id := noting(t)
+	m.systemd.Die(id, systemd.Program{ExitCode: 1})
+	m.systemd.Advance(m.Now)
+	for stuck, want := range map[bool]converge.Phase{true: converge.Stopping, false: converge.Ended} {
+		m.stuck[id] = stuck
+		list, err := s.List(t.Context())
+		if err != nil || len(list) != 1 || list[0].ID != id || list[0].Phase != want {
+			t.Errorf("a process of it is left: %v; it is told as %+v, %v", stuck, list, err)
+		}
+	}
+}
+
 // A daemon that died between a note and the start that it was for leaves one that belongs to nothing.
 func TestANoteThatBelongsToNoUnitGoesAndTheOthersStay(t *testing.T) {
 	m, s, _, id := noting(t)

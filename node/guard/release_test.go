@@ -328,6 +328,16 @@ func TestTheGuardGivesItsPlaceBackWhenTheMachineGoesDown(t *testing.T) {
 		w.cut = false
 		w.until("it ended", func() bool { return w.state().Phase == PhaseEnded })
 	})
+	t.Run("where something runs and no tenure is held", func(t *testing.T) {
+		w := newWorld(t)
+		u := w.note("app", 5*time.Second)
+		w.startGuard()
+		w.shell().End("the machine goes down")
+		w.until("it ended", func() bool { return w.state().Phase == PhaseEnded })
+		if u.running {
+			t.Error("what is bound runs")
+		}
+	})
 	t.Run("where another machine has its name", func(t *testing.T) {
 		w := newWorld(t)
 		w.put(w.keys.Node("n1"), units.Node{Key: "other"})

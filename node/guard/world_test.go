@@ -350,13 +350,17 @@ func (t words) Hear() (Word, error) {
 	return t.w.word, nil
 }
 
-// hanging is an executor of which some calls never come back.
+// hanging is an executor of which some calls never come back. It watches over what the guard says of itself: whoever
+// asks once it looks for what is bound is told no.
 type hanging struct {
 	loop.Executor
 	p *process
 }
 
 func (h hanging) Start(t loop.Task) {
+	if strings.HasSuffix(t.Kind, "-bound") && h.p == h.p.w.guard && h.p.w.fresh() {
+		h.p.w.t.Errorf("%s while the guard says that the tenure is fresh", t.Kind)
+	}
 	if h.p.hangs == nil || !h.p.hangs(t.Kind, t.Key) {
 		h.Executor.Start(t)
 	}
