@@ -822,6 +822,27 @@ func TestACommitterThatDoesNotKnowTheFenceProclaimsItself(t *testing.T) {
 	}
 }
 
+func TestWhatWasNotSentIsWrittenBeforeWhatCameBehindIt(t *testing.T) {
+	sent := 0
+	d := newDesk(t, registry.CommitterOptions{}, func(kv registry.KV) registry.KV {
+		return tap{kv, func(ctx context.Context, txn registry.Txn) (registry.TxnResult, error) {
+			if sent++; sent == 1 {
+				return registry.TxnResult{}, fmt.Errorf("connect: %w", registry.ErrUnavailable)
+			}
+			return kv.Txn(ctx, txn)
+		}}
+	})
+	d.commit(
+		registry.Group{Tag: 1, Then: []registry.Op{put("/a", "former")}},
+		registry.Group{Tag: 2, Then: []registry.Op{put("/a", "latter")}},
+	)
+	d.Settle()
+	d.Advance(6 * time.Second)
+	if got := string(d.read("/a").Value); got != "latter" || d.results[1].Outcome != registry.Committed {
+		t.Fatalf("the %s was written last, %+v", got, d.results[1])
+	}
+}
+
 func TestWhatWasNotSentIsSentLaterWithoutAnyDoubt(t *testing.T) {
 	away := true
 	d := newDesk(t, registry.CommitterOptions{}, func(kv registry.KV) registry.KV {

@@ -469,6 +469,84 @@ func TestALeaderWithoutAWatchLearnsFromItsRenewalThatItsLeaseEnded(t *testing.T)
 	}
 }
 
+// A renewal was slow, and its answer tells of the end of a lease that has long been replaced.
+func TestTheEndOfAnEarlierLeaseIsNotThatOfTheNext(t *testing.T) {
+	c := newCandidates(t, 1)
+	c.settle(0)
+	s := c.seats[0]
+	before, _ := s.e.Term(c.now)
+	c.move(time.Second)
+	s.Step()
+	late := s.Exec.Find("keepalive", "")
+	if err := c.twin.Revoke(t.Context(), before.Lease); err != nil {
+		t.Fatal(err)
+	}
+	late.Perform(looptest.Applied)
+	c.settle(500 * time.Millisecond)
+	after, ok := s.e.Term(c.now)
+	if !ok || after.Lease == before.Lease {
+		t.Fatalf("%s %+v", s.e.State(c.now), after)
+	}
+	late.Deliver()
+	s.Step()
+	if term, ok := s.e.Term(c.now); !ok || term.Lease != after.Lease {
+		t.Fatalf("%s %+v", s.e.State(c.now), term)
+	}
+}
+
+func TestACreationOnAnEarlierLeaseSaysNothingOfTheNext(t *testing.T) {
+	c := newCandidates(t, 1)
+	s := c.seats[0]
+	s.Step()
+	s.Exec.Find("grant", "").Run(looptest.Applied)
+	s.Step()
+	late := s.Exec.Find("campaign", "")
+	key, err := c.keys.Parse(late.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.twin.Revoke(t.Context(), key.Lease); err != nil {
+		t.Fatal(err)
+	}
+	c.move(time.Second) // a renewal tells of it
+	for range 20 {
+		s.Step()
+		for _, task := range s.Exec.Waiting() {
+			if task.Key != late.Key {
+				task.Run(looptest.Applied)
+			}
+		}
+	}
+	term, ok := s.e.Term(c.now)
+	if !ok || term.Lease == key.Lease {
+		t.Fatalf("%s %+v", s.e.State(c.now), term)
+	}
+	late.Run(looptest.Applied)
+	s.Step()
+	if after, ok := s.e.Term(c.now); !ok || after.Lease != term.Lease {
+		t.Fatalf("%s %+v", s.e.State(c.now), after)
+	}
+}
+
+// The watch hung when a hand deleted the leader's key and put it again, on its lease: the term was over in between.
+func TestAKeyThatWasMadeAnewIsNoLongerTheTerms(t *testing.T) {
+	c := newCandidates(t, 1)
+	c.settle(0)
+	s := c.seats[0]
+	before, _ := s.e.Term(c.now)
+	s.cut = true
+	del(t, c.twin, before.Key)
+	op := registry.Op{Kind: registry.OpPut, Key: before.Key, Value: before.Value, Lease: before.Lease}
+	if _, err := c.twin.Txn(t.Context(), registry.Txn{Then: []registry.Op{op}}); err != nil {
+		t.Fatal(err)
+	}
+	s.cut = false // and the watch stays silent
+	c.settle(12 * time.Second)
+	if after, ok := s.e.Term(c.now); !ok || after.CreateRevision == before.CreateRevision {
+		t.Fatalf("%s %+v", s.e.State(c.now), after)
+	}
+}
+
 func TestAKeyOfItsNameThatAHandHasMadeIsNotTheCandidatesOwn(t *testing.T) {
 	c := newCandidates(t, 1)
 	s := c.seats[0]

@@ -148,7 +148,10 @@ func (c *checker) Apply(b registry.Batch) {
 	if b.Revision < b.After && !b.Regressed {
 		c.t.Fatalf("went back from %d to %d and said nothing", b.After, b.Revision)
 	}
-	for _, ch := range b.Changes {
+	for i, ch := range b.Changes {
+		if !b.Relisted && i > 0 && ch.ModRevision < b.Changes[i-1].ModRevision {
+			c.t.Fatalf("a change of revision %d comes before one of %d", b.Changes[i-1].ModRevision, ch.ModRevision)
+		}
 		if ch.Deleted {
 			delete(c.got, ch.Key)
 		} else {
@@ -478,6 +481,65 @@ func TestProgressThatIsBehindIsNoSignOfLife(t *testing.T) {
 	}
 	if s := r.view.State(r.Now); s.Relists != 1 || s.Revision != r.w.Revision() {
 		t.Fatalf("%+v", s)
+	}
+}
+
+// Etcd is restored between two pages of a read, and has no such revision any more.
+func TestARestoreUnderAReadIsReported(t *testing.T) {
+	r := newRig(t, t, "")
+	r.w.put("/a/0", "v")
+	backup := r.w.Snapshot()
+	for i := range 10 {
+		r.w.put(fmt.Sprintf("/a/%d", i), "v")
+	}
+	r.Settle()
+	r.view.Reload()
+	r.Step()
+	r.Exec.Find("range", "").Run(looptest.Applied)
+	r.w.Restore(backup)
+	r.Settle()
+	r.Advance(5 * time.Second)
+	if last := r.sink.batches[len(r.sink.batches)-1]; !last.Regressed || r.view.Revision() != r.w.Revision() {
+		t.Fatalf("%+v", last)
+	}
+}
+
+// That etcd went back is told once: it is as far as it is since, and a watch that breaks goes on from there.
+func TestAnEtcdThatWentBackIsMeasuredByWhereItIsSince(t *testing.T) {
+	r := newRig(t, t, "/")
+	backup := r.w.Snapshot()
+	for range 10 {
+		r.w.put("/a/1", "v")
+	}
+	r.Settle()
+	r.w.hush()
+	r.w.Restore(backup)
+	r.Advance(20 * time.Second)
+	relists := r.view.State(r.Now).Relists
+	r.w.cancel(registry.ErrRefused)
+	r.Step()
+	r.Advance(5 * time.Second)
+	if s := r.view.State(r.Now); relists != 1 || s.Relists != 1 || s.Resumes != 1 {
+		t.Fatalf("%d before, %+v", relists, s)
+	}
+}
+
+func TestAPageOfAnEarlierReadIsNotOneOfTheNext(t *testing.T) {
+	r := newRig(t, t, "")
+	r.w.put("/a/1", "v")
+	r.Settle()
+	r.view.Reload()
+	r.Step()
+	late := r.Exec.Find("range", "")
+	late.Perform(looptest.Applied)
+	r.w.put("/a/1", "later")
+	r.view.Reload()
+	r.Step()
+	late.Deliver()
+	r.Settle()
+	r.Advance(time.Second)
+	if last := r.sink.batches[len(r.sink.batches)-1]; r.view.Revision() != r.w.Revision() || len(last.Changes) != 1 {
+		t.Fatalf("%+v at %d of %d", last, r.view.Revision(), r.w.Revision())
 	}
 }
 
