@@ -128,6 +128,20 @@ func TestWhatCannotBeLookedAtCountsAsRunning(t *testing.T) {
 	m.wantNoted(id, true)
 }
 
+func TestAUnitThatIsLoadedIsNotStartedAgain(t *testing.T) {
+	m, s, _, id := noting(t)
+	before := m.status(id).Invocation
+	u := m.d.units[id]
+	bound := &units.Bound{Unit: id, Tenure: m.place.Tenure, StopTimeout: 10 * time.Second}
+	if err := s.Start(t.Context(), Service{ID: id, App: *u.app, Root: testPath, Argv: []string{"/x"}, Bound: bound}); err != nil {
+		t.Errorf("says %v", err)
+	}
+	m.wantStatus(id, units.StateRunning, "")
+	if after := m.status(id).Invocation; after != before {
+		t.Errorf("invocation %s became %s", before, after)
+	}
+}
+
 // systemd shows a unit as failed whose main process is gone, whatever it left behind.
 func TestAUnitThatFailedHasNotEndedWhileAProcessOfItIsThere(t *testing.T) {
 	m, s, _, id := noting(t)

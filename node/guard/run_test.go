@@ -225,3 +225,33 @@ func TestAReaperRunsUntilItIsTold(t *testing.T) {
 }
 
 var _ registry.KV = (*registry.Memory)(nil)
+
+// A shim of another tenure, of none, or of one that is over asks at the last moment, and does not start.
+func TestOnlyTheTenureThatIsHeldAndFreshIsToldYes(t *testing.T) {
+	now := loop.Now().Boot
+	fresh := State{Phase: PhaseHolding, Lease: 1, Tenure: 7, FreshUntil: now + time.Hour}
+	over, givenUp := fresh, fresh
+	over.FreshUntil, givenUp.Phase = now-1, PhaseReleasing
+	for name, c := range map[string]struct {
+		state State
+		asked int64
+		want  bool
+	}{
+		"its own":                 {fresh, 7, true},
+		"an earlier one":          {fresh, 6, false},
+		"a later one":             {fresh, 8, false},
+		"none":                    {fresh, 0, false},
+		"none of a guard of none": {State{Phase: PhaseHolding, FreshUntil: now + time.Hour}, 0, false},
+		"one that is not fresh":   {over, 7, false},
+		"one that is given up":    {givenUp, 7, false},
+		"one of an idle guard":    {State{Phase: PhaseIdle}, 7, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &Server{State: func() State { return c.state }, Now: loop.Now}
+			a := s.answer(nil, Request{Op: "check", Tenure: c.asked})
+			if a.OK != c.want || a.OK != (a.Error == "") {
+				t.Errorf("it says %+v", a)
+			}
+		})
+	}
+}
