@@ -179,3 +179,27 @@ func TestAfterARestoreTheClockCountsAnewAndTimeGoesOn(t *testing.T) {
 		t.Fatalf("%+v", next)
 	}
 }
+
+// A view brings the same clock with everything else that changes: each time it would be taken for one that was written
+// just now, and the time fall behind.
+func TestAClockThatWasSeenAlreadyChangesNothing(t *testing.T) {
+	var once, often registry.ClusterTime
+	at := func(after time.Duration) units.Instant {
+		return units.Instant{Wall: time.Unix(1_800_000_000, 0).Add(after), Boot: time.Hour + after}
+	}
+	clock := units.Clock{N: 7, TimeMs: 1_800_000_000_000}
+	once.Observe(at(0), clock)
+	for after := time.Duration(0); after <= time.Minute; after += time.Second {
+		often.Observe(at(after), clock)
+	}
+	want, _ := once.NowMs(at(2 * time.Minute))
+	if got, _ := often.NowMs(at(2 * time.Minute)); got != want {
+		t.Errorf("it is %d ms, want %d", got, want)
+	}
+	once.Lead(at(2 * time.Minute))
+	often.Lead(at(2 * time.Minute))
+	want, _ = once.NowMs(at(2 * time.Minute))
+	if got, _ := often.NowMs(at(2 * time.Minute)); got != want {
+		t.Errorf("for whoever begins to lead it is %d ms, want %d", got, want)
+	}
+}
