@@ -479,6 +479,20 @@ func TestWhatIsToldLateOfThePlaceBeforeATenureDoesNotEndIt(t *testing.T) {
 	}
 }
 
+// What was asked when the tenure was not fresh the last time may be answered when it is not fresh again.
+func TestALateAnswerAboutAnEarlierEndSettlesNothing(t *testing.T) {
+	w := newWorld(t).begin()
+	u := w.start("app", 20*time.Second)
+	w.put(w.keys.Fence("n1"), units.Fence{Tenure: w.state().Tenure})
+	w.until("it is released", func() bool { return w.state().Phase == PhaseReleasing })
+	w.shell().unbound(&unbinding{}) // nothing was bound then
+	w.run(10 * time.Second)
+	if w.state().Phase != PhaseReleasing || !u.running {
+		t.Errorf("it runs: %v; %+v", u.running, w.state())
+	}
+	w.until("a new tenure is fresh", w.fresh)
+}
+
 // A keepalive hung from before the tenure began until after, and was answered that the lease before is gone.
 func TestAnAnswerAboutAnEarlierLeaseSaysNothingOfThisOne(t *testing.T) {
 	w := newWorld(t).begin()
