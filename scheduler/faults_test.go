@@ -111,7 +111,9 @@ func TestAnIdentityThatCannotBeReadMakesNoHotLoop(t *testing.T) {
 // led: it held until a person acknowledged a restore that never was.
 func TestALeaderGoesOnByWhatItKnewOfAnIdentityOrAClockThatSaysNothing(t *testing.T) {
 	for _, c := range []struct{ key, value string }{
-		{"cluster", `{"v":1}`}, {"cluster", `{"v":1,"epoch":1,"schema":1}`}, {"cluster", `{"v":1,"id":"the-cluster"}`},
+		{"cluster", `{"v":1}`},
+		{"cluster", `{"v":1,"epoch":1,"schema":1}`},
+		{"cluster", `{"v":1,"id":"the-cluster"}`},
 		{"cluster/clock", `{"v":1}`},
 	} {
 		t.Run(c.key+" "+c.value, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nsched/nsched/units"
+	"github.com/nsched/nsched/units/loop/looptest"
 )
 
 // A guard was cut off while etcd was restored and a person accepted that, and the new history came past what
@@ -104,4 +105,32 @@ func TestAPlaceThatContradictsTheClaimIsReadAnew(t *testing.T) {
 	if w.claimed != 2 || !w.fresh() || w.alive() != w.state().Tenure {
 		t.Fatalf("%d claims, alive is %d, %+v", w.claimed, w.alive(), w.state())
 	}
+}
+
+// A snapshot that was taken between a lease and its claim renews the lease, and knows of no tenure. Its revisions are
+// lower than the tenure.
+func TestATenureThatARestoredEtcdNeverKnewIsGivenUp(t *testing.T) {
+	w := newWorld(t)
+	w.put(w.keys.Cluster(), units.Cluster{ID: "c1", Epoch: 1, Schema: 1})
+	w.startGuard()
+	b := w.guard.bench
+	for b.Exec.Find("claim", "") == nil {
+		b.Step()
+		for _, task := range b.Exec.Waiting() {
+			if task.Kind != "claim" {
+				task.Run(looptest.Applied)
+			}
+		}
+	}
+	snapshot := w.etcd.Snapshot()
+	for range 20 {
+		w.put(w.keys.Prefix()+"names/else", "the history that is lost")
+	}
+	w.until("it is fresh", w.fresh)
+	w.run(time.Second)
+	w.cut = true
+	w.run(3 * time.Second)
+	w.etcd.Restore(snapshot)
+	w.cut = false
+	w.until("a tenure that this etcd knows is fresh", func() bool { return w.claimed == 2 && w.fresh() && w.alive() == w.state().Tenure })
 }
