@@ -170,3 +170,24 @@ func TestAWordFile(t *testing.T) {
 		}
 	})
 }
+
+// A guard may be killed in the middle of a word: the one before is whole beside it.
+func TestWordsAreWrittenInTurns(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "word")
+	f := NewWordFile(path)
+	defer f.Close()
+	for tenure := int64(1); tenure <= 5; tenure++ {
+		if err := f.Tell(Word{BootID: "b", Tenure: tenure}); err != nil {
+			t.Fatal(err)
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, _, _ := decodeWord(raw)
+		second, _, _ := decodeWord(raw[wordSize:])
+		if max(first.Tenure, second.Tenure) != tenure || min(first.Tenure, second.Tenure) != tenure-1 {
+			t.Errorf("after the word about tenure %d the file tells of %d and %d", tenure, first.Tenure, second.Tenure)
+		}
+	}
+}
