@@ -92,7 +92,7 @@ var errNoProcess = errors.New("there is no such process")
 // It asks nobody in the host, so it works whatever is wrong there. One that systemd is just starting again
 // is waited for.
 func (s *Stage) process(ctx context.Context, n *cluster.Node, group, comm string) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	file := filepath.Join(s.Cluster.Census(n.Name()).Dir(n.Name()), group, "cgroup.procs")
 	for {
