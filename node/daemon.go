@@ -135,7 +135,6 @@ type Daemon struct {
 	fetches  int
 	fetching map[string]bool // roots that somebody works on
 	realised map[string]bool // roots known to be here and checked
-	unrooted int             // raised when one of them is so no more
 	fetched  progressBoard
 	sweeping bool
 	sweepAt  time.Duration

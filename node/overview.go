@@ -52,7 +52,7 @@ const retellEvery = time.Second
 func (d *Daemon) tellAll(now units.Instant) {
 	o := Overview{
 		Node: d.o.Node, Tenure: d.place.Tenure, Registered: d.registered,
-		BadKeys: d.tellBadKeys(), Seen: d.continuity.Seen(), Problems: d.problems(now),
+		BadKeys: maps.Clone(d.bad), Seen: d.continuity.Seen(), Problems: d.problems(now),
 	}
 	if d.loaded {
 		o.Contact = d.view.State(now).Age.Seconds()
@@ -65,16 +65,6 @@ func (d *Daemon) tellAll(now units.Instant) {
 		o.States, o.Units = d.tellUnits()
 	}
 	d.told.Store(&o)
-}
-
-// noBadKeys is what is told when every key can be read. Nobody writes to what was told.
-var noBadKeys = map[string]string{}
-
-func (d *Daemon) tellBadKeys() map[string]string {
-	if len(d.bad) == 0 {
-		return noBadKeys
-	}
-	return maps.Clone(d.bad)
 }
 
 func (d *Daemon) tellUnits() (map[units.State]int, []UnitOverview) {

@@ -57,7 +57,6 @@ func (d *Daemon) held(root string) bool {
 func (d *Daemon) unroot(root string) {
 	d.fetching[root] = true // nobody may fetch under this name meanwhile
 	delete(d.realised, root)
-	d.unrooted++
 	loop.Go(d.o.Executor, "unroot", root, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, d.o.Store.RemoveRoot(ctx, root)
 	}, func(_ units.Instant, _ struct{}, err error) {

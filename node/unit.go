@@ -34,7 +34,6 @@ type unit struct {
 	readAt   time.Duration // when the document may be read again
 
 	rootName string // see root
-	pinned   int    // 1 and what the daemon's unrooted was when the root was found to be realised; 0 is never
 
 	app     *units.App
 	refused units.Reason
@@ -82,10 +81,7 @@ func (u *unit) facts(d *Daemon, now units.Instant) converge.Facts {
 		Published: u.report.published(), Offered: d.offered(u),
 		WithdrawAsked: u.report.withdrawAsked, Withdrawn: u.report.withdrawn,
 	}
-	if u.pinned != d.unrooted+1 && d.realised[u.root()] {
-		u.pinned = d.unrooted + 1
-	}
-	if u.pinned == d.unrooted+1 {
+	if d.realised[u.root()] {
 		f.Closure = converge.Closure{Ready: true}
 	}
 	f.Launch.Asked = u.rec.LaunchedBoot == d.o.BootID
