@@ -304,14 +304,7 @@ func TestTheGuardGivesItsPlaceBackWhenTheMachineGoesDown(t *testing.T) {
 		w := newWorld(t)
 		w.startGuard()
 		b := w.guard.bench
-		for b.Exec.Find("claim", "") == nil {
-			b.Step()
-			for _, task := range b.Exec.Waiting() {
-				if task.Kind != "claim" {
-					task.Run(looptest.Applied)
-				}
-			}
-		}
+		w.aboutToClaim()
 		b.Exec.Find("claim", "").Run(looptest.ReplyLost)
 		w.shell().End("the machine goes down")
 		w.until("it ended", func() bool { return w.state().Phase == PhaseEnded })
@@ -414,14 +407,7 @@ func TestAClaimFindsWhatWasProbed(t *testing.T) {
 			w.put(w.keys.Cluster(), units.Cluster{ID: "c1", Epoch: 1, Schema: 1})
 			w.startGuard()
 			b := w.guard.bench
-			for b.Exec.Find("claim", "") == nil {
-				b.Step()
-				for _, task := range b.Exec.Waiting() {
-					if task.Kind != "claim" {
-						task.Run(looptest.Applied)
-					}
-				}
-			}
+			w.aboutToClaim()
 			c.meanwhile(w)
 			before := w.alive()
 			b.Exec.RunAll()

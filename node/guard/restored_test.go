@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/nsched/nsched/units"
-	"github.com/nsched/nsched/units/loop/looptest"
 )
 
 // A guard was cut off while etcd was restored and a person accepted that, and the new history came past what
@@ -113,15 +112,7 @@ func TestATenureThatARestoredEtcdNeverKnewIsGivenUp(t *testing.T) {
 	w := newWorld(t)
 	w.put(w.keys.Cluster(), units.Cluster{ID: "c1", Epoch: 1, Schema: 1})
 	w.startGuard()
-	b := w.guard.bench
-	for b.Exec.Find("claim", "") == nil {
-		b.Step()
-		for _, task := range b.Exec.Waiting() {
-			if task.Kind != "claim" {
-				task.Run(looptest.Applied)
-			}
-		}
-	}
+	w.aboutToClaim()
 	snapshot := w.etcd.Snapshot()
 	for range 20 {
 		w.put(w.keys.Prefix()+"names/else", "the history that is lost")

@@ -90,6 +90,19 @@ func (w *world) process(make func(*looptest.Bench, loop.Executor) (loop.Stepper,
 	return p
 }
 
+// aboutToClaim lets the guard go on until its claim is about to be made.
+func (w *world) aboutToClaim() {
+	b := w.guard.bench
+	for b.Exec.Find("claim", "") == nil {
+		b.Step()
+		for _, task := range b.Exec.Waiting() {
+			if task.Kind != "claim" {
+				task.Run(looptest.Applied)
+			}
+		}
+	}
+}
+
 // startGuard starts a guard in place of the one that there is.
 func (w *world) startGuard() {
 	w.killGuard()

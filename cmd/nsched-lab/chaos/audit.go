@@ -166,11 +166,16 @@ func (s *Stage) Unnamed(from, to time.Time, apps ...string) []string {
 		if e.Of.Kind != registry.KindSkyDNS || !e.Deleted || e.Seen.Before(from) || e.Seen.After(to) {
 			continue
 		}
-		if slices.ContainsFunc(apps, func(name string) bool { return slices.Contains(strings.Split(e.Of.Path, "/"), name) }) {
+		if slices.ContainsFunc(apps, func(name string) bool { return names(e.Of, name) }) {
 			out = append(out, fmt.Sprintf("%s at %s", e.Of.Path, clockText(e.Seen)))
 		}
 	}
 	return out
+}
+
+// names reports whether a DNS record is an app's.
+func names(record registry.Key, app string) bool {
+	return slices.Contains(strings.Split(record.Path, "/"), app)
 }
 
 // Named counts the DNS records that an app has now.
@@ -180,7 +185,7 @@ func (s *Stage) Named(name string) int {
 	n := 0
 	for key := range s.History.kv {
 		k, err := s.History.keys.Parse(key)
-		if err == nil && k.Kind == registry.KindSkyDNS && slices.Contains(strings.Split(k.Path, "/"), name) {
+		if err == nil && k.Kind == registry.KindSkyDNS && names(k, name) {
 			n++
 		}
 	}

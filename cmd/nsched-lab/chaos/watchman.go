@@ -24,7 +24,7 @@ type Watchman struct {
 	mu     sync.Mutex
 	apps   []units.AppID
 	rounds int
-	held   map[units.AppID]int // in how many rounds it had a process
+	held   map[units.AppID]bool // that had a process in some round
 	seen   []Double
 }
 
@@ -39,7 +39,7 @@ type Double struct {
 func (d Double) String() string { return fmt.Sprintf("%s at %s: %v", d.App, clockText(d.At), d.Units) }
 
 func newWatchman(c cluster.Census) *Watchman {
-	w := &Watchman{census: c, held: map[units.AppID]int{}, stop: make(chan struct{}), done: make(chan struct{})}
+	w := &Watchman{census: c, held: map[units.AppID]bool{}, stop: make(chan struct{}), done: make(chan struct{})}
 	go func() { // ends with Close
 		defer close(w.done)
 		tick := time.NewTicker(lookEvery)
@@ -71,7 +71,7 @@ func (w *Watchman) round() {
 		first := w.census.Holders(app)
 		if len(first) > 0 {
 			w.mu.Lock()
-			w.held[app]++
+			w.held[app] = true
 			w.mu.Unlock()
 		}
 		if len(first) < 2 {
@@ -103,7 +103,7 @@ func (w *Watchman) Seen() ([]Double, int) {
 func (w *Watchman) Blind() []units.AppID {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(w.apps), func(app units.AppID) bool { return w.held[app] > 0 })
+	return slices.DeleteFunc(slices.Clone(w.apps), func(app units.AppID) bool { return w.held[app] })
 }
 
 // Close ends the rounds.

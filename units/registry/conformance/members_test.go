@@ -154,17 +154,23 @@ func (c *trio) endpoints() []string {
 	return list
 }
 
+// behindProxies puts a proxy before each member; the URLs lead to those.
+func (c *trio) behindProxies() (proxies map[string]*proxy, urls []string) {
+	proxies = map[string]*proxy{}
+	for name, m := range c.members {
+		proxies[name] = newProxy(c.t, strings.TrimPrefix(clientURL(m), "http://"))
+		urls = append(urls, proxies[name].url())
+	}
+	return proxies, urls
+}
+
 // TestMembersAreLostAndReplaced goes through the life of an etcd of three with one Etcd, whose endpoints lead
 // through proxies, as addresses of machines do: each member is lost and replaced in turn, until none of the
 // first is left.
 func TestMembersAreLostAndReplaced(t *testing.T) {
 	t.Parallel()
 	c := newTrio(t)
-	proxies, urls := map[string]*proxy{}, []string{}
-	for name, m := range c.members {
-		proxies[name] = newProxy(t, strings.TrimPrefix(clientURL(m), "http://"))
-		urls = append(urls, proxies[name].url())
-	}
+	proxies, urls := c.behindProxies()
 	e := connect(t, registry.EtcdOptions{Endpoints: urls, RequestTimeout: 2 * time.Second})
 	until(t, "write", func() error { return commit(t.Context(), e, "k/0") })
 	lease, err := e.Grant(t.Context(), time.Minute)
@@ -221,12 +227,7 @@ func TestMembersAreLostAndReplaced(t *testing.T) {
 func TestAMemberThatHangsHoldsUpNoRead(t *testing.T) {
 	t.Parallel()
 	c := newTrio(t)
-	var proxies []*proxy
-	var urls []string
-	for _, m := range c.members {
-		p := newProxy(t, strings.TrimPrefix(clientURL(m), "http://"))
-		proxies, urls = append(proxies, p), append(urls, p.url())
-	}
+	proxies, urls := c.behindProxies()
 	e := connect(t, registry.EtcdOptions{Endpoints: urls})
 	until(t, "write", func() error { return commit(t.Context(), e, "a") })
 	read := func() error {
@@ -236,7 +237,7 @@ func TestAMemberThatHangsHoldsUpNoRead(t *testing.T) {
 		}
 		return err
 	}
-	for i, p := range proxies {
+	for name, p := range proxies {
 		until(t, "read before", func() error { // every member is connected
 			for range 6 {
 				if err := read(); err != nil {
@@ -245,15 +246,13 @@ func TestAMemberThatHangsHoldsUpNoRead(t *testing.T) {
 			}
 			return nil
 		})
-		p.hold(toEtcd, true)
-		p.hold(fromEtcd, true)
+		p.hang(true)
 		for range 6 {
 			if err := read(); err != nil {
-				t.Errorf("member %d hangs: %v", i, err)
+				t.Errorf("member %s hangs: %v", name, err)
 			}
 		}
-		p.hold(toEtcd, false)
-		p.hold(fromEtcd, false)
+		p.hang(false)
 	}
 }
 
@@ -265,19 +264,14 @@ func TestAMemberThatHangsHoldsUpNoRead(t *testing.T) {
 func TestAMemberThatHangsHoldsUpNoRenewal(t *testing.T) {
 	t.Parallel()
 	c := newTrio(t)
-	var proxies []*proxy
-	var urls []string
-	for _, m := range c.members {
-		p := newProxy(t, strings.TrimPrefix(clientURL(m), "http://"))
-		proxies, urls = append(proxies, p), append(urls, p.url())
-	}
+	proxies, urls := c.behindProxies()
 	e := connect(t, registry.EtcdOptions{Endpoints: urls})
 	until(t, "write", func() error { return commit(t.Context(), e, "a") })
 	lease, err := e.Grant(t.Context(), 10*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, p := range proxies {
+	for name, p := range proxies {
 		until(t, "renew before", func() error { // every member is connected
 			for range 6 {
 				if _, err := e.Range(t.Context(), registry.Range{Key: "a"}); err != nil {
@@ -287,17 +281,15 @@ func TestAMemberThatHangsHoldsUpNoRenewal(t *testing.T) {
 			_, err := e.KeepAlive(t.Context(), lease.ID)
 			return err
 		})
-		p.hold(toEtcd, true)
-		p.hold(fromEtcd, true)
+		p.hang(true)
 		for range 6 {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			if got, err := e.KeepAlive(ctx, lease.ID); err != nil || got.Granted != 10*time.Second {
-				t.Errorf("member %d hangs: %+v, %v", i, got, err)
+				t.Errorf("member %s hangs: %+v, %v", name, got, err)
 			}
 			cancel()
 		}
-		p.hold(toEtcd, false)
-		p.hold(fromEtcd, false)
+		p.hang(false)
 	}
 	if err := e.Close(); err != nil {
 		t.Error(err)

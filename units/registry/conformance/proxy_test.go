@@ -49,6 +49,12 @@ func (p *proxy) hold(direction int, on bool) {
 	p.changed.Broadcast()
 }
 
+// hang stops or lets go both directions: connections are taken, and nothing is answered.
+func (p *proxy) hang(on bool) {
+	p.hold(toEtcd, on)
+	p.hold(fromEtcd, on)
+}
+
 // lead passes what comes from now on to another etcd.
 func (p *proxy) lead(target string) {
 	p.mu.Lock()
